@@ -1,0 +1,54 @@
+# make demo    everything is set up, then the main job runs on embedded models and data (a verdict within minutes)
+# make test    everything is set up, then every test runs (laws in their short form)
+# make check   the developer's quick gate: ruff, mypy --strict, import-linter, the quick tests
+# make laws    the statistical laws at full size (long)
+# make docs    the generated parts of docs/reference and the README's picture
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+export HF_HUB_OFFLINE = 1
+export TOKENIZERS_PARALLELISM = false
+
+.PHONY: help demo test check laws docs clean
+help:
+	@sed -n 's/^# //p' Makefile
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.train: $(BIN)/python pyproject.toml constraints.txt
+	@echo "setting up $(VENV): torch, then Shipworthy with [train] (once, a few minutes)"
+	$(PIP) install --constraint constraints.txt torch==2.13.0
+	$(PIP) install --constraint constraints.txt --editable '.[train]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.train
+	@echo "setting up $(VENV): what the tests need"
+	$(PIP) install --constraint constraints.txt --editable '.[train,text,dev]'
+	@touch $@
+
+demo: $(VENV)/.train
+	$(BIN)/shipworthy demo
+
+test: $(VENV)/.dev lint
+	$(BIN)/python -m pytest -m "not laws"
+
+check: $(VENV)/.dev lint
+	$(BIN)/python -m pytest -m "not laws and not slow and not browser and not train"
+
+.PHONY: lint
+lint: $(VENV)/.dev
+	$(BIN)/ruff check src tests benchmarks tools
+	$(BIN)/ruff format --check src tests benchmarks tools
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+laws: $(VENV)/.dev
+	$(BIN)/python -m pytest -m laws
+
+docs: $(VENV)/.dev
+	$(BIN)/python tools/reference.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

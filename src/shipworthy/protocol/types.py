@@ -11,139 +11,176 @@ NotNegative = Annotated[float, Meta(ge=0)]
 Level = Literal["hard", "soft"]
 Cadence = Literal["commit", "checkpoint", "nightly", "predeploy", "weekly"]
 
+WARNING_CODES = (
+    "constant_output",
+    "duplicate_examples",
+    "few_clusters",
+    "few_discordant",
+    "gold_mismatch",
+    "identical_results",
+    "many_hard_gates",
+    "missing_examples",
+    "not_comparable",
+    "survivorship",
+    "underpowered",
+)
+"""What `require_absent` of a gate may name: the warning codes of a verdict."""
+
 
 class DatasetSpec(Record):
-    """One dataset. Paths are relative to the protocol file. `id`, `input`, `reference`, `cluster` name columns;
-    `messages` (a column holding a conversation) is used instead of `input` where the rows have one."""
+    """One dataset: a JSONL, JSON, CSV or Parquet file and the names of its columns."""
 
-    path: str
-    role: DatasetRole = "test"
-    id: str = "id"
-    input: str = "input"
-    messages: str | None = None
-    reference: str | None = "reference"
-    cluster: str | None = None
-    slices: tuple[str, ...] = ()
-    on: tuple[Cadence, ...] = ()
-    version: str | None = None
-    prompt: str | None = None
+    path: Annotated[str, Meta(description="The file, relative to the protocol.")]
+    role: Annotated[DatasetRole, Meta(description="What the rows are for.")] = "test"
+    id: Annotated[
+        str, Meta(description="Column that identifies a row. Rows are numbered where the file has no `id`.")
+    ] = "id"
+    input: Annotated[str, Meta(description="Column with the text that the model is asked.")] = "input"
+    messages: Annotated[
+        str | None, Meta(description="Column with a conversation (a list of role and content), instead of `input`.")
+    ] = None
+    reference: Annotated[
+        str | None, Meta(description="Column with the right answer; null where the rows have none.")
+    ] = "reference"
+    cluster: Annotated[
+        str | None, Meta(description="Column naming what rises and falls together: document, user, conversation.")
+    ] = None
+    slices: Annotated[tuple[str, ...], Meta(description="Columns whose labels are reported and can be gated.")] = ()
+    on: Annotated[tuple[Cadence, ...], Meta(description="When this dataset is run; empty: always.")] = ()
+    version: Annotated[str | None, Meta(description="Your own name for this version of the data.")] = None
+    prompt: Annotated[str | None, Meta(description="Which of `prompts` turns a row into a conversation.")] = None
 
 
 class PromptSpec(Record):
-    """How a row becomes a conversation: `template` fills {column} names; `system` stands before it."""
+    """How a row becomes a conversation."""
 
-    template: str = "{input}"
-    system: str | None = None
-
-
-class ModelSpec(Record):
-    """Something compared. Which of the other keys count depends on `backend` (see docs/reference/protocol.md)."""
-
-    role: ModelRole
-    backend: Literal["recorded", "trivial", "openai", "huggingface"] | str = "recorded"
-    path: str | None = None
-    base_url: str | None = None
-    model: str | None = None
-    api_key_env: str | None = None
-    adapter: str | None = None
-    strategy: Literal["majority", "constant", "random", "rules"] | None = None
-    options: dict[str, Any] = {}
-    sampling: dict[str, Any] = {}
-    usd_per_million_input: NotNegative | None = None
-    usd_per_million_output: NotNegative | None = None
-    published: dict[str, "PublishedNumber"] = {}
+    template: Annotated[str, Meta(description="The user's turn; {column} is filled from the row.")] = "{input}"
+    system: Annotated[str | None, Meta(description="The system turn before it.")] = None
 
 
 class PublishedNumber(Record):
     """A number from a paper or a leaderboard; only an unpaired comparison is possible with it."""
 
-    value: float
-    source: str
-    n: Annotated[int, Meta(ge=2)] | None = None
-    standard_error: NotNegative | None = None
+    value: Annotated[float, Meta(description="The number, in the metric's unit.")]
+    source: Annotated[str, Meta(description="Where it was published.")]
+    n: Annotated[Annotated[int, Meta(ge=2)] | None, Meta(description="How many examples it stands on.")] = None
+    standard_error: Annotated[NotNegative | None, Meta(description="Its standard error, where it was published.")] = (
+        None
+    )
+
+
+class ModelSpec(Record):
+    """Something compared. Which of the other keys are needed depends on `backend`: recorded needs `path`, trivial
+    `strategy`, openai `base_url` and `model`, huggingface `path`; a role `published` needs `published` alone."""
+
+    role: Annotated[ModelRole, Meta(description="What the model is in this comparison; exactly one is the candidate.")]
+    backend: Annotated[
+        str, Meta(description="How it answers: recorded, trivial, openai, huggingface, a plug-in, or file.py:object.")
+    ] = "recorded"
+    path: Annotated[
+        str | None, Meta(description="Recorded responses, or a folder of weights; relative to the protocol.")
+    ] = None
+    base_url: Annotated[str | None, Meta(description="Root of an OpenAI-compatible API, ending in /v1.")] = None
+    model: Annotated[str | None, Meta(description="The model's name at that API.")] = None
+    api_key_env: Annotated[str | None, Meta(description="Environment variable that holds the API key.")] = None
+    adapter: Annotated[str | None, Meta(description="Folder of a PEFT adapter, relative to the protocol.")] = None
+    strategy: Annotated[
+        Literal["majority", "constant", "random", "rules"] | None, Meta(description="Which trivial baseline.")
+    ] = None
+    options: Annotated[dict[str, Any], Meta(description="Options of the backend itself.")] = {}
+    sampling: Annotated[dict[str, Any], Meta(description="temperature, max_tokens, stop and the like.")] = {}
+    usd_per_million_input: Annotated[NotNegative | None, Meta(description="Price of a million prompt tokens.")] = None
+    usd_per_million_output: Annotated[NotNegative | None, Meta(description="Price of a million answer tokens.")] = None
+    published: Annotated[dict[str, PublishedNumber], Meta(description="Published numbers by metric.")] = {}
 
 
 class MetricSpec(Record):
-    """One metric on one or more datasets. `metric` names the kind (default: the key itself); `options` are its own."""
+    """One metric on one dataset."""
 
-    dataset: str
-    metric: str | None = None
-    options: dict[str, Any] = {}
+    dataset: Annotated[str, Meta(description="Which of `datasets` it is measured on.")]
+    metric: Annotated[str | None, Meta(description="Kind of metric; by default the key itself.")] = None
+    options: Annotated[dict[str, Any], Meta(description="Options of the metric itself.")] = {}
 
 
 class GateSpec(Record):
-    """One rule over one metric. Exactly one of `margin`, `min_gain`, `at_least`, `at_most` (default: `margin: 0.02`).
+    """One rule over one metric. One of `margin`, `min_gain`, `at_least`, `at_most` (without any: `margin: 0.02`)."""
 
-    `margin`: the candidate may lose at most this much to `baseline` (the metric's unit). `min_gain`: it must win by
-    more than this. `at_least`, `at_most`: limits on the candidate alone. `slices` names slice columns whose every
-    label is judged too, with `slice_margin`. `require` lists warning codes whose absence the gate asks for.
-    """
-
-    metric: str
-    name: str | None = None
-    baseline: str | None = None
-    margin: NotNegative | None = None
-    min_gain: float | None = None
-    at_least: float | None = None
-    at_most: float | None = None
-    level: Level = "hard"
-    fail_fast: bool = False
-    slices: tuple[str, ...] = ()
-    slice_margin: NotNegative = 0.05
-    require_absent: tuple[str, ...] = ()
-    note: str | None = None
+    metric: Annotated[str, Meta(description="Which of `metrics` it judges.")]
+    name: Annotated[str | None, Meta(description="How reports call it.")] = None
+    baseline: Annotated[
+        str | None, Meta(description="Which of `models` the candidate is compared with; needed by margin and min_gain.")
+    ] = None
+    margin: Annotated[
+        NotNegative | None, Meta(description="The candidate may lose at most this much, in the metric's unit.")
+    ] = None
+    min_gain: Annotated[float | None, Meta(description="The candidate must win by more than this.")] = None
+    at_least: Annotated[float | None, Meta(description="The candidate's value must be at least this.")] = None
+    at_most: Annotated[float | None, Meta(description="The candidate's value must be at most this.")] = None
+    level: Annotated[Level, Meta(description="A failing hard gate blocks, a failing soft one asks for a sign-off.")] = (
+        "hard"
+    )
+    fail_fast: Annotated[bool, Meta(description="Block at once, without the correction for many gates.")] = False
+    slices: Annotated[
+        tuple[str, ...], Meta(description="Slice columns of the dataset whose every label is judged too.")
+    ] = ()
+    slice_margin: Annotated[NotNegative, Meta(description="The margin within one slice.")] = 0.05
+    require_absent: Annotated[tuple[str, ...], Meta(description="Warning codes that must not appear.")] = ()
+    note: Annotated[str | None, Meta(description="Why this gate exists.")] = None
 
 
 class Decisions(Record):
     """The error rates and the coverage policy of the verdict."""
 
-    alpha: Annotated[float, Meta(gt=0, lt=0.5)] = 0.05
-    soft_fdr: Annotated[float, Meta(gt=0, lt=1)] = 0.10
-    missing: Literal["fail", "wrong", "common"] = "fail"
-    power: Annotated[float, Meta(gt=0, lt=1)] = 0.80
-    draws: Annotated[int, Meta(ge=1000, le=1_000_000)] = 10_000
-    beat_trivial: bool = True
+    alpha: Annotated[float, Meta(gt=0, lt=0.5, description="One-sided error rate of every gate.")] = 0.05
+    soft_fdr: Annotated[float, Meta(gt=0, lt=1, description="False discovery rate among the soft gates.")] = 0.10
+    missing: Annotated[
+        Literal["fail", "wrong", "common"],
+        Meta(description="Examples that one model lacks: refuse, count as wrong, or judge only what is common."),
+    ] = "fail"
+    power: Annotated[float, Meta(gt=0, lt=1, description="Power for which needed sizes are computed.")] = 0.80
+    draws: Annotated[int, Meta(ge=1000, le=1_000_000, description="Bootstrap resamples.")] = 10_000
+    beat_trivial: Annotated[bool, Meta(description="Add a hard gate: better than every trivial baseline.")] = True
 
 
 class Planning(Record):
     """What is believed before the run, for the power table of `validate`."""
 
-    disagreement: Share = 0.15
-    sd: NotNegative = 0.3
-    intraclass: Share = 0.1
+    disagreement: Annotated[Share, Meta(description="Share of examples on which the two models differ.")] = 0.15
+    sd: Annotated[NotNegative, Meta(description="Standard deviation of the paired difference of a score.")] = 0.3
+    intraclass: Annotated[Share, Meta(description="Correlation of examples within one cluster.")] = 0.1
 
 
 class FollowUps(Record):
-    """What happens after the verdict, by outcome; names of follow-ups (`register`, `save_failures`, plug-ins)."""
+    """What happens after the verdict, by outcome: `register`, `save_failures`, or plug-ins."""
 
-    promote: tuple[str, ...] = ("register",)
-    block: tuple[str, ...] = ()
-    sign_off: tuple[str, ...] = ()
-    inconclusive: tuple[str, ...] = ()
+    promote: Annotated[tuple[str, ...], Meta(description="After promote.")] = ("register",)
+    block: Annotated[tuple[str, ...], Meta(description="After block.")] = ()
+    sign_off: Annotated[tuple[str, ...], Meta(description="When a sign-off is asked for.")] = ()
+    inconclusive: Annotated[tuple[str, ...], Meta(description="After inconclusive.")] = ()
 
 
 class Budget(Record):
     """Limits on what a run may spend; reaching one saves the run and stops it."""
 
-    max_cost_usd: NotNegative | None = None
-    max_requests: Annotated[int, Meta(ge=1)] | None = None
+    max_cost_usd: Annotated[NotNegative | None, Meta(description="Money.")] = None
+    max_requests: Annotated[Annotated[int, Meta(ge=1)] | None, Meta(description="Requests to models.")] = None
 
 
 class Protocol(Record):
     """What is measured, on which data, against which baselines, with which gates: one YAML file, hashed and locked
     before the first response."""
 
-    shipworthy: Literal[1]
-    name: str
-    description: str = ""
-    datasets: dict[str, DatasetSpec]
-    models: dict[str, ModelSpec]
-    metrics: dict[str, MetricSpec]
-    gates: tuple[GateSpec, ...]
-    prompts: dict[str, PromptSpec] = {}
-    seeds: tuple[int, ...] = (0,)
-    on: tuple[Cadence, ...] = ("commit",)
-    decisions: Decisions = Decisions()
-    planning: Planning = Planning()
-    follow_ups: FollowUps = FollowUps()
-    budget: Budget = Budget()
+    shipworthy: Annotated[Literal[1], Meta(description="Version of this format.")]
+    name: Annotated[str, Meta(description="Name of the protocol.")]
+    datasets: Annotated[dict[str, DatasetSpec], Meta(description="The data, by name.")]
+    models: Annotated[dict[str, ModelSpec], Meta(description="The candidate and its baselines, by name.")]
+    metrics: Annotated[dict[str, MetricSpec], Meta(description="What is measured, by name.")]
+    gates: Annotated[tuple[GateSpec, ...], Meta(description="The rules; at least one.")]
+    description: Annotated[str, Meta(description="What the protocol is for.")] = ""
+    prompts: Annotated[dict[str, PromptSpec], Meta(description="How rows become conversations, by name.")] = {}
+    seeds: Annotated[tuple[int, ...], Meta(description="Every example is answered once a seed.")] = (0,)
+    on: Annotated[tuple[Cadence, ...], Meta(description="When CI runs this protocol.")] = ("commit",)
+    decisions: Annotated[Decisions, Meta(description="Error rates and coverage policy.")] = Decisions()
+    planning: Annotated[Planning, Meta(description="Beliefs for the power table of `validate`.")] = Planning()
+    follow_ups: Annotated[FollowUps, Meta(description="What happens after the verdict.")] = FollowUps()
+    budget: Annotated[Budget, Meta(description="Limits on what a run may spend.")] = Budget()

@@ -1,0 +1,145 @@
+"""Does the protocol hold together? Names that point nowhere, rules without what they need."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+import msgspec
+
+from shipworthy.errors import ProtocolError
+from shipworthy.protocol._shape import nearest
+from shipworthy.protocol._yaml import Path, Tree
+from shipworthy.protocol.types import WARNING_CODES, GateSpec, ModelSpec, Protocol
+
+DEFAULT_MARGIN = 0.02
+RULES = ("margin", "min_gain", "at_least", "at_most")
+NEEDED: dict[str, tuple[str, ...]] = {
+    "recorded": ("path",),
+    "trivial": ("strategy",),
+    "openai": ("base_url", "model"),
+    "huggingface": ("path",),
+}
+"""What each built-in backend cannot do without."""
+
+
+def settle(tree: Tree, protocol: Protocol) -> Protocol:
+    """The protocol with every gate's rule spelled out. Raises: ProtocolError: the first thing that does not hold."""
+    _Check(tree, protocol).everything()
+    return msgspec.structs.replace(protocol, gates=tuple(map(_with_rule, protocol.gates)))
+
+
+def _with_rule(gate: GateSpec) -> GateSpec:
+    return gate if _rules(gate) else msgspec.structs.replace(gate, margin=DEFAULT_MARGIN)
+
+
+def _rules(gate: GateSpec) -> list[str]:
+    values = (gate.margin, gate.min_gain, gate.at_least, gate.at_most)
+    return [name for name, value in zip(RULES, values, strict=True) if value is not None]
+
+
+class _Check:
+    """One method a rule; each raises at the line that breaks it."""
+
+    def __init__(self, tree: Tree, protocol: Protocol) -> None:
+        self._tree = tree
+        self._protocol = protocol
+
+    def everything(self) -> None:
+        self.not_empty()
+        self.candidate()
+        self.seeds()
+        for name in self._protocol.models:
+            self.model(name)
+        for name, dataset in self._protocol.datasets.items():
+            if dataset.prompt is not None:
+                self.known("prompt", dataset.prompt, self._protocol.prompts, ("datasets", name, "prompt"))
+        for name, metric in self._protocol.metrics.items():
+            self.known("dataset", metric.dataset, self._protocol.datasets, ("metrics", name, "dataset"))
+        for index, gate in enumerate(self._protocol.gates):
+            self.gate(gate, ("gates", index))
+        self.twice()
+
+    def not_empty(self) -> None:
+        for section in ("datasets", "models", "metrics", "gates"):
+            if not getattr(self._protocol, section):
+                self.refuse(f"{section} is empty; a verdict needs at least one", (section,))
+
+    def candidate(self) -> None:
+        names = [name for name, spec in self._protocol.models.items() if spec.role == "candidate"]
+        if not names:
+            self.refuse("no model has the role candidate; give one model `role: candidate`", ("models",))
+        if len(names) > 1:
+            message = f"{' and '.join(names[:2])} both have the role candidate; a protocol judges exactly one"
+            self.refuse(message, ("models", names[1], "role"))
+
+    def seeds(self) -> None:
+        if not self._protocol.seeds:
+            self.refuse("seeds is empty; give at least one, like [0]", ("seeds",))
+        for seed, count in Counter(self._protocol.seeds).items():
+            if count > 1:
+                self.refuse(f"seed {seed} stands {count} times; each seed is run once", ("seeds",))
+
+    def model(self, name: str) -> None:
+        spec, path = self._protocol.models[name], ("models", name)
+        if spec.role == "published":
+            if not spec.published:
+                self.refuse(f"{name} has the role published and needs numbers under `published`", path)
+            for metric in spec.published:
+                self.known("metric", metric, self._protocol.metrics, (*path, "published", metric))
+            return
+        if spec.backend not in NEEDED:
+            self.backend(spec, (*path, "backend"))
+        for key in NEEDED.get(spec.backend, ()):
+            if getattr(spec, key) is None:
+                self.refuse(f"{name} has the backend {spec.backend} and needs the key {key!r}", path)
+
+    def backend(self, spec: ModelSpec, path: Path) -> None:
+        hint = nearest(spec.backend, NEEDED)
+        if "did you mean" in hint and ":" not in spec.backend:
+            self.refuse(f"unknown backend {spec.backend!r}{hint}, or file.py:object", path)
+
+    def gate(self, gate: GateSpec, path: Path) -> None:
+        self.known("metric", gate.metric, self._protocol.metrics, (*path, "metric"))
+        rules = _rules(gate)
+        if len(rules) > 1:
+            self.refuse(f"a gate keeps one rule, not {' and '.join(rules)}; make a gate of each", (*path, rules[1]))
+        self.baseline(gate, path, rule=rules[0] if rules else "margin")
+        declared = self._protocol.datasets[self._protocol.metrics[gate.metric].dataset].slices
+        for index, column in enumerate(gate.slices):
+            self.known("slice", column, declared, (*path, "slices", index))
+        for index, code in enumerate(gate.require_absent):
+            self.known("warning code", code, WARNING_CODES, (*path, "require_absent", index))
+
+    def baseline(self, gate: GateSpec, path: Path, *, rule: str) -> None:
+        baselines = [name for name, spec in self._protocol.models.items() if spec.role != "candidate"]
+        if gate.baseline is None:
+            if rule in ("margin", "min_gain"):
+                known = f"; known: {', '.join(baselines)}" if baselines else "; declare one under `models`"
+                self.refuse(f"a gate with {rule} compares, so it needs the key 'baseline'{known}", path)
+            return
+        if rule in ("at_least", "at_most"):
+            message = f"{rule} is a limit on the candidate alone; remove 'baseline', or use margin or min_gain"
+            self.refuse(message, (*path, "baseline"))
+        self.known("baseline", gate.baseline, baselines, (*path, "baseline"))
+        spec = self._protocol.models[gate.baseline]
+        if spec.role == "published" and gate.metric not in spec.published:
+            self.refuse(
+                f"{gate.baseline} publishes no {gate.metric!r}; add it under its `published`", (*path, "baseline")
+            )
+
+    def twice(self) -> None:
+        seen: dict[str, int] = {}
+        for index, gate in enumerate(self._protocol.gates):
+            key = gate.name or repr(gate)
+            if key in seen:
+                said = f"is named {gate.name!r}" if gate.name else "says the same"
+                message = f"gates[{seen[key]}] already {said}; keep one, or give this one a name of its own"
+                self.refuse(message, ("gates", index, "name"))
+            seen[key] = index
+
+    def known(self, what: str, name: str, names: Iterable[str], path: Path) -> None:
+        known = list(names)
+        if name not in known:
+            self.refuse(f"unknown {what} {name!r}{nearest(name, known)}", path)
+
+    def refuse(self, message: str, path: Path) -> None:
+        raise ProtocolError(message, where=self._tree.at(path))

@@ -1,0 +1,252 @@
+"""`evidence.parquet`: one row a unit, model and metric, written and read in columns by DuckDB.
+
+Columns: `dataset, example_id, seed, cluster, model, metric, status` (answered, failed, absent), `counts` DOUBLE[] and,
+where slices are declared, `slices`, a STRUCT with one label a slice column. Rows of one (dataset, model, metric) lie
+together, in the order of the units. The file's key-value metadata holds the layout (which blocks, which labels in which
+order), so that what is read equals what was written to the last bit, and judging it again gives the same verdict.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from shipworthy.errors import BadInput
+from shipworthy.records import Evidence, Labels, Record
+
+if TYPE_CHECKING:
+    import duckdb
+
+_KEY = "shipworthy"
+_STATUS = ("answered", "failed", "absent")
+_NO_METRIC = ""
+
+
+class _Block(Record):
+    """Rows of one model and metric; width is K, the number of additive counts."""
+
+    model: str
+    metric: str
+    width: int
+
+
+class _Layout(Record):
+    """One dataset's units and blocks; `labels` maps a slice column to its label names, in the order of the codes."""
+
+    dataset: str
+    units: int
+    labels: dict[str, tuple[str, ...]]
+    models: tuple[str, ...]
+    blocks: tuple[_Block, ...]
+
+
+def write(path: Path, evidence: Sequence[Evidence]) -> None:
+    """Write all evidence of a run to `path`.
+
+    Memory: one block at a time plus DuckDB's row groups, whatever the number of rows.
+
+    Raises: BadInput: the disk is full or read-only.
+    """
+    layouts = [_layout(one) for one in evidence]
+    tables: dict[str, dict[str, Any]] = {}
+    selects = []
+    for one, layout in zip(evidence, layouts, strict=True):
+        for block in layout.blocks:
+            name = f"block_{len(tables)}"
+            tables[name] = _columns(one, block)
+            selects.append(_select(name, layout, block, _all_slices(layouts)))
+    rows = " UNION ALL ".join(selects) or f"{_EMPTY} LIMIT 0"
+    metadata = _text(msgspec.json.encode(layouts).decode())
+    options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{_KEY}: {metadata}}}"
+    with _said(path), closing(_connect()) as db:
+        for name, columns in tables.items():
+            db.register(name, columns)
+        db.execute(f"COPY ({rows}) TO {_text(str(path))} ({options})")
+
+
+def read(path: Path) -> list[Evidence]:
+    """The evidence that `write` put into `path`, in the same order.
+
+    Raises: BadInput: there is no such file, it is no Parquet file of ours, or rows are missing.
+    """
+    if not path.is_file():
+        raise BadInput("this run has no evidence yet; finish it with: shipworthy run --resume", where=str(path))
+    with _said(path), closing(_connect()) as db:
+        found = db.execute(
+            "SELECT value FROM parquet_kv_metadata(?) WHERE key = ?", [str(path), _KEY.encode()]
+        ).fetchone()
+        if found is None:
+            raise BadInput("not written by Shipworthy (its layout is missing); restore the file", where=str(path))
+        layouts = msgspec.json.decode(found[0], type=list[_Layout])
+        fields = dict(_all_slices(layouts))
+        return [_read_one(db, path, layout, fields) for layout in layouts]
+
+
+# --- Writing ---------------------------------------------------------------------------------------------------------
+
+_EMPTY = (
+    "SELECT ''::VARCHAR AS dataset, ''::VARCHAR AS example_id, 0::BIGINT AS seed, 0::BIGINT AS cluster, "
+    "''::VARCHAR AS model, ''::VARCHAR AS metric, ''::VARCHAR AS status, []::DOUBLE[] AS counts"
+)
+
+
+def _layout(one: Evidence) -> _Layout:
+    measured = {model for model, _ in one.counts}
+    blocks = [
+        _Block(model=model, metric=metric, width=counts.shape[1]) for (model, metric), counts in one.counts.items()
+    ]
+    blocks += [_Block(model=model, metric=_NO_METRIC, width=0) for model in one.status if model not in measured]
+    labels = {column: label.names for column, label in one.slices.items()}
+    return _Layout(
+        dataset=one.dataset, units=len(one.example_N), labels=labels, models=tuple(one.status), blocks=tuple(blocks)
+    )
+
+
+def _columns(one: Evidence, block: _Block) -> dict[str, Any]:
+    import numpy as np
+
+    columns: dict[str, Any] = {"example": one.example_N, "seed": one.seed_N, "cluster": one.cluster_N}
+    status = one.status.get(block.model)
+    columns["status"] = np.zeros(len(one.example_N), dtype=np.uint8) if status is None else status
+    for k in range(block.width):
+        columns[f"count_{k}"] = np.ascontiguousarray(one.counts[block.model, block.metric][:, k], dtype=np.float64)
+    for j, label in enumerate(one.slices.values()):
+        columns[f"slice_{j}"] = label.code_N
+    return columns
+
+
+def _select(table: str, layout: _Layout, block: _Block, slices: list[tuple[str, str]]) -> str:
+    counts = ", ".join(f"count_{k}" for k in range(block.width))
+    columns = [
+        f"{_text(layout.dataset)} AS dataset, example::VARCHAR AS example_id, seed::BIGINT AS seed",
+        f"cluster::BIGINT AS cluster, {_text(block.model)} AS model, {_text(block.metric)} AS metric",
+        f"{_list(_STATUS)}[status + 1] AS status, [{counts}]::DOUBLE[] AS counts",
+    ]
+    if slices:
+        position = {column: j for j, column in enumerate(layout.labels)}
+        fields = [
+            f"{_quoted(field)}: {_label(position[column], layout.labels[column])}"
+            if layout.labels.get(column)
+            else f"{_quoted(field)}: NULL::VARCHAR"
+            for column, field in slices
+        ]
+        columns.append(f"{{{', '.join(fields)}}} AS slices")
+    return f"SELECT {', '.join(columns)} FROM {table}"
+
+
+def _label(j: int, names: tuple[str, ...]) -> str:
+    return f"CASE WHEN slice_{j} >= 0 THEN {_list(names)}[slice_{j} + 1] END"
+
+
+def _all_slices(layouts: Sequence[_Layout]) -> list[tuple[str, str]]:
+    """(slice column, its STRUCT field) over all datasets; DuckDB's names ignore case, so a twin gets a number."""
+    taken: set[str] = set()
+    fields: dict[str, str] = {}
+    for column in (column for layout in layouts for column in layout.labels):
+        if column not in fields:
+            field = column or "_"
+            while field.lower() in taken:
+                field += "_2"
+            taken.add(field.lower())
+            fields[column] = field
+    return list(fields.items())
+
+
+# --- Reading ---------------------------------------------------------------------------------------------------------
+
+
+def _read_one(db: "duckdb.DuckDBPyConnection", path: Path, layout: _Layout, fields: dict[str, str]) -> Evidence:
+    import numpy as np
+
+    first = layout.blocks[0] if layout.blocks else _Block(model="", metric="", width=0)
+    slices = [f"{_code(fields[column], names)} AS slice_{j}" for j, (column, names) in enumerate(layout.labels.items())]
+    units = _fetch(db, path, layout, first, ["example_id", "seed", "cluster", *slices])
+    status, counts = {}, {}
+    for block in layout.blocks:
+        wanted = [f"counts[{k + 1}] AS count_{k}" for k in range(block.width)]
+        wanted.append(f"(list_position({_list(_STATUS)}, status) - 1)::UTINYINT AS status")
+        rows = _fetch(db, path, layout, block, wanted)
+        if block.model in layout.models:
+            status[block.model] = rows["status"]
+        if block.metric != _NO_METRIC or block.width:
+            columns = [rows[f"count_{k}"] for k in range(block.width)]
+            counts[block.model, block.metric] = np.column_stack(columns) if columns else np.zeros((layout.units, 0))
+    labels = {
+        column: Labels(names=names, code_N=units[f"slice_{j}"])
+        for j, (column, names) in enumerate(layout.labels.items())
+    }
+    return Evidence(
+        dataset=layout.dataset,
+        example_N=units["example_id"],
+        seed_N=units["seed"],
+        cluster_N=units["cluster"],
+        slices=labels,
+        status={model: status[model] for model in layout.models},
+        counts=counts,
+    )
+
+
+def _code(field: str, names: tuple[str, ...]) -> str:
+    if not names:
+        return "(-1)::BIGINT"
+    return f"coalesce(enum_code(slices.{_quoted(field)}::ENUM ({', '.join(map(_text, names))}))::BIGINT, -1)"
+
+
+def _fetch(
+    db: "duckdb.DuckDBPyConnection", path: Path, layout: _Layout, block: _Block, wanted: list[str]
+) -> dict[str, Any]:
+    """Columns of one block as plain arrays, in the order of the file (DuckDB keeps it: preserve_insertion_order)."""
+    query = f"SELECT {', '.join(wanted)} FROM read_parquet(?) WHERE dataset = ? AND model = ? AND metric = ?"
+    columns = db.execute(query, [str(path), layout.dataset, block.model, block.metric]).fetchnumpy()
+    if any(len(column) != layout.units or _has_null(column) for column in columns.values()):
+        told = f"{block.metric!r} of {block.model!r} on {layout.dataset!r} does not have {layout.units} whole rows"
+        raise BadInput(f"{told}; the file was cut or edited, restore it", where=str(path))
+    return {name: _plain(column) for name, column in columns.items()}
+
+
+def _has_null(column: Any) -> bool:
+    import numpy as np
+
+    return bool(np.ma.getmaskarray(column).any()) if isinstance(column, np.ma.MaskedArray) else False
+
+
+def _plain(column: Any) -> Any:
+    import numpy as np
+
+    return column.data if isinstance(column, np.ma.MaskedArray) else column
+
+
+# --- DuckDB ----------------------------------------------------------------------------------------------------------
+
+
+def _connect() -> "duckdb.DuckDBPyConnection":
+    import duckdb
+
+    return duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.Error, msgspec.DecodeError) as error:
+        reason = str(error).splitlines()[0]
+        raise BadInput(
+            f"evidence cannot be read or written ({reason}); check disk and file", where=str(path)
+        ) from error
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _list(values: Sequence[str]) -> str:
+    return f"[{', '.join(map(_text, values))}]"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -36,7 +36,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'? known: x, y, z` for a message about an unknown name."""
     names = [str(item) for item in known]
     lowered = {item.lower(): item for item in names}
-    near = difflib.get_close_matches(name.lower(), lowered, n=1)
+    near = difflib.get_close_matches(name[:80].lower(), lowered, n=1)
     hint = f"did you mean {lowered[near[0]]!r}? " if near else ""
     return f"; {hint}known: {', '.join(names)}" if names else "; none is declared"
 
@@ -67,7 +67,7 @@ def _check_record(tree: Tree, path: Path, data: dict[str, Any], kind: inspect.St
     for key in data:
         if key not in fields:
             place = f" in {_spell(path)}" if path else ""
-            message = f"unknown key {key!r}{place}{nearest(key, fields)}"
+            message = f"unknown key {key[:80]!r}{place}{nearest(key, fields)}"
             raise ProtocolError(message, where=tree.at_key((*path, key)))
     for name, field in fields.items():
         if name in data:

@@ -182,7 +182,7 @@ def _short(text: str) -> str:
 
 def _sentence(error: yaml.YAMLError) -> str:
     if isinstance(error, yaml.reader.ReaderError):
-        return f"the control character U+{ord(str(error.character)[:1]):04X} may not stand in YAML; remove it"
+        return f"the control character U+{error.character:04X} may not stand in YAML; remove it"
     problem = getattr(error, "problem", None) or "it ends too early"
     if "'\\t'" in problem:
         return "a tab stands where YAML wants spaces; indent with spaces"

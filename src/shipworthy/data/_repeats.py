@@ -1,0 +1,84 @@
+"""The same input under different ids is one observation made several times: find it and make it one cluster."""
+
+import unicodedata
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shipworthy import records
+from shipworthy.records import Example
+
+Codes = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clusters:
+    """(N,) cluster codes 0..G-1, and how many rows repeat the input of an earlier row under another id."""
+
+    code_N: Codes
+    repeats: int
+
+    @property
+    def warnings(self) -> tuple[records.Warning, ...]:
+        """`duplicate_examples`, where there are any."""
+        if not self.repeats:
+            return ()
+        message = (
+            f"{self.repeats} examples repeat the input of another under a different id; each such group is one cluster"
+        )
+        return (records.Warning(code="duplicate_examples", message=message, count=self.repeats),)
+
+
+def clusters(examples: Sequence[Example]) -> Clusters:
+    """Clusters of the examples: those declared, joined where two examples ask the same."""
+    declared = codes(example.cluster if example.cluster is not None else (example.id,) for example in examples)
+    return join(codes(_asked(example) for example in examples), declared)
+
+
+def join(input_N: Codes, declared_N: Codes) -> Clusters:
+    """Rows fall into one cluster when they share the input or the declared cluster, directly or through others.
+
+    Args: input_N, declared_N: (N,) codes; a row whose input is not known has an input code of its own.
+    """
+    repeats = len(input_N) - len(np.unique(input_N))
+    if not repeats:
+        return Clusters(code_N=codes_of(declared_N), repeats=0)
+    label_N = codes_of(declared_N)
+    while True:
+        joined_N = _lowest(_lowest(label_N, input_N), declared_N)
+        if np.array_equal(joined_N, label_N):
+            return Clusters(code_N=codes_of(joined_N), repeats=repeats)
+        label_N = joined_N
+
+
+def codes(keys: Iterable[Hashable]) -> Codes:
+    """(N,) codes 0.. in the order of first appearance."""
+    known: dict[Hashable, int] = {}
+    return np.array([known.setdefault(key, len(known)) for key in keys], dtype=np.int64)
+
+
+def codes_of(values_N: NDArray[Any]) -> Codes:
+    """(N,) codes 0..G-1 of any sortable column."""
+    return np.unique(values_N, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def normal(text: str) -> str:
+    """Text without the differences that do not make it another question: case, spacing, Unicode form."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _asked(example: Example) -> Hashable:
+    if not example.messages:
+        return (example.id,)
+    return tuple((message.role, normal(message.content)) for message in example.messages)
+
+
+def _lowest(label_N: Codes, group_N: Codes) -> Codes:
+    """Every row takes the lowest label of its group."""
+    code_N = codes_of(group_N)
+    low_G = np.full(int(code_N.max(initial=-1)) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(low_G, code_N, label_N)
+    return low_G[code_N]

@@ -1,0 +1,125 @@
+"""What a gate can find with n examples, and how many examples it still needs.
+
+Everything rests on the variance that one example adds to the mean: `paired_variance` for binary differences,
+`rate_variance` for one rate, the sample variance for a continuous difference, or `Means.unit_variance()`, which holds
+the clusters' design effect already. Multiply by a design effect where it does not.
+Defaults: 80 % power, alpha .05 one-sided. Source: Chow, Shao & Wang 2008, chapters 3-4; Card et al. 2020; Miller 2024.
+"""
+
+from math import ceil, sqrt
+
+from scipy.special import ndtr
+
+from shipworthy.stats._types import upper_z
+
+
+def paired_variance(discordance: float, gain: float = 0.0) -> float:
+    """Variance of one paired binary difference, from the share of examples on which the two models disagree."""
+    if not abs(gain) <= discordance <= 1:
+        raise ValueError(f"discordance {discordance} must lie in [|gain|, 1], gain {gain}")
+    return discordance - gain * gain
+
+
+def smoothed_discordance(b: int, c: int, n: int) -> float:
+    """Share of discordant pairs, never 0: half a pair more in each discordant cell (Agresti & Min 2005)."""
+    return (b + c + 1) / (n + 2)
+
+
+def rate_variance(rate: float) -> float:
+    """Variance of one binary score."""
+    return rate * (1 - rate)
+
+
+def design_effect_of(cluster_size: float, correlation: float) -> float:
+    """Variance inflation of clusters of one size with an intraclass correlation. Source: Kish 1965."""
+    return max(1.0, 1 + (cluster_size - 1) * correlation)
+
+
+def power_at(n: int, gap: float, variance: float, *, alpha: float = 0.05) -> float:
+    """Chance that the interval's limit clears a threshold that the truth clears by `gap` (metric's unit)."""
+    if variance <= 0:
+        return 1.0 if gap > 0 else 0.0
+    return float(ndtr(gap * sqrt(n / variance) - upper_z(alpha)))
+
+
+def detectable(n: int, variance: float, *, alpha: float = 0.05, power: float = 0.8) -> float:
+    """Minimum detectable effect: the smallest distance from the threshold that is found with `power` at n.
+
+    Non-inferiority: the smallest margin that an equal candidate passes. Superiority: the smallest gain above
+    `min_gain`. Absolute: the smallest distance of the truth from the limit.
+    """
+    return _reach(alpha, power) * sqrt(variance / n)
+
+
+def examples_for(gap: float, variance: float, *, alpha: float = 0.05, power: float = 0.8) -> int | None:
+    """n at which a truth that clears the threshold by `gap` is found with `power`; None where it does not clear it."""
+    return None if gap <= 0 else max(2, ceil(variance * (_reach(alpha, power) / gap) ** 2 - 1e-9))
+
+
+def detectable_binary(n: int, discordance: float, *, alpha: float = 0.05, power: float = 0.8) -> float:
+    """As `detectable` for an equal candidate under Tango's test, whose variance is taken at the margin itself.
+
+    Larger than the plain figure where few pairs disagree: without any, margin z^2 / (n + z^2) is the best there is.
+    Returns 1.0 where no margin is found with `power`.
+    """
+    low, high = 0.0, 1.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        need = examples_binary(discordance, margin=middle, alpha=alpha, power=power)
+        low, high = (middle, high) if need is None or need > n else (low, middle)
+    return high
+
+
+def examples_binary(
+    discordance: float, *, margin: float, gain: float = 0.0, alpha: float = 0.05, power: float = 0.8
+) -> int | None:
+    """n for a paired binary gate "gain above -margin" (margin < 0 for superiority), None where gain <= -margin.
+
+    Source: Nam 1997, Biometrics 53:1422 (score test: null variance at the margin, true variance at the gain).
+    """
+    gap = gain + margin
+    if gap <= 0:
+        return None
+    at_null = max(discordance, abs(margin)) - margin * margin
+    at_truth = paired_variance(max(discordance, abs(gain)), gain)
+    reach = upper_z(alpha) * sqrt(max(at_null, 0.0)) + _power_z(power) * sqrt(at_truth)
+    return max(2, ceil((reach / gap) ** 2 - 1e-9))
+
+
+def examples_to_settle(
+    gain: float, variance: float, *, pass_above: float, fail_below: float, alpha: float = 0.05, power: float = 0.8
+) -> int | None:
+    """n at which the gate passes or fails with `power`, were the observed gain the truth; None: no n settles it.
+
+    Args: pass_above: the lower limit must exceed this (-margin, or min_gain). fail_below: the upper limit must fall
+        below this (0 where failing means shown worse).
+    """
+    ways = (
+        examples_for(gain - pass_above, variance, alpha=alpha, power=power),
+        examples_for(fail_below - gain, variance, alpha=alpha, power=power),
+    )
+    return min((n for n in ways if n is not None), default=None)
+
+
+def ratings_for_rate(half_width: float, *, rate: float = 0.5, alpha: float = 0.025) -> int:
+    """Human ratings needed to know a rate to +- `half_width` (95 % by default). Source: Cochran 1977, section 4.4."""
+    return max(2, ceil(upper_z(alpha) ** 2 * rate_variance(rate) / half_width**2 - 1e-9))
+
+
+def ratings_for_agreement(kappa: float, half_width: float, *, prevalence: float = 0.5, alpha: float = 0.025) -> int:
+    """Examples two raters must both label to know their kappa to +- `half_width` (95 % by default).
+
+    Args: kappa: expected agreement in (-1, 1]. prevalence: share of the positive label.
+    Source: Donner & Eliasziw 1992, Statistics in Medicine 11:1511 (two raters, binary label).
+    """
+    spread = 2 * prevalence * (1 - prevalence)
+    variance = (1 - kappa) * ((1 - kappa) * (1 - 2 * kappa) + kappa * (2 - kappa) / spread)
+    return max(2, ceil(upper_z(alpha) ** 2 * variance / half_width**2 - 1e-9))
+
+
+def _power_z(power: float) -> float:
+    return upper_z(1 - power)
+
+
+def _reach(alpha: float, power: float) -> float:
+    return upper_z(alpha) + _power_z(power)

@@ -1,0 +1,42 @@
+"""Samples too small to judge: a reason instead of an interval that would not hold its level."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+MIN_CLUSTERS = 20
+"""Below this the t interval over clusters leans on their being equal and normal (Cameron & Miller 2015, VI)."""
+SKEW_SAFE_N = 100
+"""From this n on a continuous score is judged whatever its shape."""
+
+
+def few_clusters(clusters: int) -> str | None:
+    """Why so few clusters are not judged, None where there are enough."""
+    if clusters >= MIN_CLUSTERS:
+        return None
+    return f"{clusters} clusters are too few for an interval: at least {MIN_CLUSTERS} are needed"
+
+
+def too_skewed(values_N: ArrayLike) -> str | None:
+    """Why a small sample of this shape is not judged, None where it may be.
+
+    Below n = 100 the mean of a skewed score is not near enough to normal: refused when 25 times its squared skewness
+    exceeds n. Give the paired differences, summed by cluster where there are clusters.
+
+    Source: Cochran 1977, Sampling Techniques, section 2.15 (n > 25 G1^2 keeps a 95 % interval near its level).
+    """
+    values = np.asarray(values_N, dtype=np.float64)
+    n = len(values)
+    if n >= SKEW_SAFE_N or n < 3:
+        return None
+    g1 = skewness(values)
+    if 25 * g1 * g1 <= n:
+        return None
+    return f"the score is skewed ({g1:+.1f}) and n={n} is below {SKEW_SAFE_N}: the mean's interval would not hold"
+
+
+def skewness(values_N: ArrayLike) -> float:
+    """Fisher's G1: third central moment over the cubed standard deviation, 0 where nothing varies."""
+    values = np.asarray(values_N, dtype=np.float64)
+    centred = values - values.mean()
+    sd = float(np.sqrt((centred**2).mean()))
+    return float((centred**3).mean()) / sd**3 if sd > 1e-12 * (1 + float(np.abs(values).max())) else 0.0

@@ -1,0 +1,159 @@
+"""The one bootstrap engine: one pass of resampling serves every metric, model and slice.
+
+Counts are additive, so a resample of clusters is a row of integer weights and every total is a matrix product. The
+columns of `counts_NK` hold the counts of all models and metrics side by side; one draw reweights them all together,
+which keeps them paired.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from shipworthy.stats._types import Floats, Ints, upper_z
+from shipworthy.stats._weights import multinomial_weights
+
+_CHUNK = 1 << 20  # weights held at a time: 8 MB
+_ONE_THREAD = 1 << 18  # multiplications that OpenBLAS does not split
+_FOLD = 20_000  # more units than this are joined at random into this many
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Units:
+    """What is drawn: G clusters with their summed counts, in the whole and in each slice.
+
+    Attributes:
+        n_units: G. sums_SK: totals as observed; row 0 is the whole, then every label of every slice column.
+        cells: for each row of `sums_SK`, the units that have examples there and their counts (units_C, counts_CK).
+    """
+
+    n_units: int
+    sums_SK: Floats
+    cells: tuple[tuple[Ints, Floats], ...]
+
+
+def collect(
+    counts_NK: ArrayLike,
+    clusters_N: ArrayLike | None = None,
+    *,
+    slice_columns: Sequence[tuple[Ints, int]] = (),
+    fold: np.random.Generator | None = None,
+) -> Units:
+    """Sums the counts of every cluster, in the whole and in every slice, ready to be drawn from.
+
+    The order of rows does not matter beyond rounding. Slice columns may overlap and may cut through clusters.
+
+    Args: counts_NK: (N, K) finite counts. clusters_N: (N,) codes; None: every row its own.
+        slice_columns: (codes_N, number of labels), code -1 for a row without a label.
+        fold: given, more than 40,000 units are joined at random into 20,000, so that time stays linear in N; the
+            variance of a draw keeps its expectation, only its 20,000 degrees of freedom remain.
+    Raises: ValueError: shapes differ or a count is not finite.
+    """
+    counts = np.asarray(counts_NK, dtype=np.float64)
+    if counts.ndim != 2 or not np.isfinite(counts).all():
+        raise ValueError(f"need (N, K) finite counts, got shape {counts.shape}")
+    unit_of_N, n_units = _unit_codes(counts, clusters_N)
+    if fold is not None and n_units > 2 * _FOLD:
+        unit_of_N = (fold.permutation(n_units) % _FOLD)[unit_of_N]
+        n_units = _FOLD
+    cells = [_cell(unit_of_N, counts)]
+    for codes_N, n_labels in slice_columns:
+        cells += _label_cells(unit_of_N, counts, codes_N, n_labels)
+    sums = np.stack([values.sum(axis=0) for _, values in cells])
+    return Units(n_units=n_units, sums_SK=sums, cells=tuple(cells))
+
+
+def draw_chunks(units: Units, *, n_draws: int, rng: np.random.Generator) -> Iterator[Floats]:
+    """Bootstrap totals in pieces (b, S, K) whose b add up to `n_draws`; row 0 of S is the whole.
+
+    Memory is bounded by one piece. A slice keeps the random number of examples that the draw gave it.
+    """
+    step = max(1, _CHUNK // units.n_units)
+    for start in range(0, n_draws, step):
+        weights_BG = multinomial_weights(units.n_units, min(step, n_draws - start), rng)
+        yield np.stack([_total(weights_BG, unit_C, counts_CK) for unit_C, counts_CK in units.cells], axis=1)
+
+
+def resample(
+    units: Units, summarize: Callable[[Floats], Floats], *, n_draws: int, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """(value, draws) of a statistic of the totals: value (S, ...) as observed, draws (B, S, ...).
+
+    Args: summarize: (..., K) totals -> (..., M) values, for example all metrics of the candidate less the baseline's.
+    """
+    pieces = [summarize(sums) for sums in draw_chunks(units, n_draws=n_draws, rng=rng)]
+    return summarize(units.sums_SK), np.concatenate(pieces)
+
+
+def percentile_interval(draws_B: Floats, *, alpha: float = 0.05) -> tuple[Floats, Floats]:
+    """(low, high) along the first axis, `alpha` left out on each side; NaN draws (an empty slice) are left out.
+
+    Source: Efron & Tibshirani 1993, chapter 13 (percentile); Koehn 2004 for corpus metrics.
+    """
+    upper_z(alpha)
+    quantile = np.nanquantile if np.isnan(draws_B).any() else np.quantile
+    low, high = quantile(draws_B, [alpha, 1 - alpha], axis=0)
+    return np.asarray(low), np.asarray(high)
+
+
+def p_below(draws_B: Floats, null: ArrayLike = 0.0) -> Floats:
+    """One-sided p of "the value is at least `null`": share of draws at or above it, never 0, halves for ties.
+
+    Source: Davison & Hinkley 1997, section 4.4 (percentile test by inverting the interval).
+    """
+    bar = np.asarray(null, dtype=np.float64)
+    above = (draws_B > bar).sum(axis=0) + 0.5 * (draws_B == bar).sum(axis=0)
+    return np.asarray((above + 1) / (len(draws_B) + 2))
+
+
+def _total(weights_BG: Floats, unit_C: Ints, counts_CK: Floats) -> Floats:
+    everything = len(unit_C) == weights_BG.shape[1]
+    return _product(weights_BG if everything else weights_BG[:, unit_C], counts_CK)
+
+
+def _product(weights_BC: Floats, counts_CK: Floats) -> Floats:
+    """The matrix product in blocks too small for BLAS to share among threads.
+
+    Threads gain little on so thin a product, lose tenfold where the cores are busy, and may change the last digit.
+    """
+    n_draws, k = len(weights_BC), counts_CK.shape[1]
+    total = np.zeros((n_draws, k))
+    step = max(1, _ONE_THREAD // (n_draws * max(k, 1)))
+    for start in range(0, len(counts_CK), step):
+        total += weights_BC[:, start : start + step] @ counts_CK[start : start + step]
+    return total
+
+
+def _unit_codes(counts: Floats, clusters: ArrayLike | None) -> tuple[Ints, int]:
+    """Codes 0..G-1 of the units, numbered by their content: the same rows in any order give the same draws."""
+    if clusters is None:
+        code_of_N, n_units = np.arange(len(counts)), len(counts)
+        sums = counts
+    else:
+        names, code_of_N = np.unique(np.asarray(clusters), return_inverse=True)
+        n_units = len(names)
+        if len(code_of_N) != len(counts):
+            raise ValueError(f"{len(counts)} rows of counts need as many cluster codes, got {len(code_of_N)}")
+        sums = _sum_by(code_of_N, counts, n_units)
+    rank = np.empty(n_units, np.int64)
+    rank[np.lexsort(sums.T[::-1])] = np.arange(n_units)
+    return rank[code_of_N], n_units
+
+
+def _cell(unit_of_n: Ints, counts_nK: Floats) -> tuple[Ints, Floats]:
+    units, code = np.unique(unit_of_n, return_inverse=True)
+    return units, _sum_by(code, counts_nK, len(units))
+
+
+def _label_cells(unit_of_N: Ints, counts: Floats, codes_N: Ints, n_labels: int) -> list[tuple[Ints, Floats]]:
+    order = np.argsort(codes_N, kind="stable")
+    edges = np.searchsorted(codes_N[order], np.arange(n_labels + 1))
+    groups = [order[edges[k] : edges[k + 1]] for k in range(n_labels)]
+    return [_cell(unit_of_N[rows], counts[rows]) for rows in groups]
+
+
+def _sum_by(codes: Ints, values: Floats, size: int) -> Floats:
+    if not values.shape[1]:
+        return np.zeros((size, 0))
+    return np.stack([np.bincount(codes, weights=column, minlength=size) for column in values.T], axis=1)

@@ -1,1 +1,63 @@
-""""""
+"""WHO ANSWERS: backends and trivial baselines.
+
+`load` finds a backend by name; `Backend` is the protocol that all of them keep (one contract suite holds them to it).
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from shipworthy import plugins
+from shipworthy.models.backend import Backend
+from shipworthy.protocol.types import ModelSpec
+from shipworthy.records import Example
+
+__all__ = ["BUILT_IN", "Backend", "Loader", "load"]
+
+BUILT_IN: Mapping[str, str] = {
+    "huggingface": "shipworthy.models._hf:load",
+    "openai": "shipworthy.models.openai:load",
+    "recorded": "shipworthy.models.recorded:load",
+    "trivial": "shipworthy.models.trivial:load",
+}
+"""Name in the protocol -> the function that loads this kind of backend."""
+
+
+class Loader(Protocol):
+    """What a backend's `load` function looks like, built in or from a package (entry point `shipworthy.backend`)."""
+
+    def __call__(
+        self, name: str, spec: ModelSpec, *, folder: Path, examples: Sequence[Example], environ: Mapping[str, str]
+    ) -> Backend:
+        """The backend of the model `name`. Asks nothing yet: a model that cannot be reached shows in `answer`."""
+        ...
+
+
+def load(
+    name: str,
+    spec: ModelSpec,
+    *,
+    folder: Path,
+    examples: Sequence[Example] = (),
+    environ: Mapping[str, str] | None = None,
+) -> Backend:
+    """The backend of one model of a protocol.
+
+    Args:
+        name: the model's key in the protocol.
+        spec: what the protocol says about it.
+        folder: where the protocol lies; its relative paths start here.
+        examples: of every dataset; a trivial baseline is fitted on their references.
+        environ: where API keys are looked up.
+
+    Raises:
+        UnknownName: no such backend.
+        BadInput: an option is wrong, or a file is missing or broken.
+        BackendError: the weights cannot be loaded.
+        MissingExtra: an optional package is not installed.
+    """
+    backend = spec.backend
+    if ".py:" in backend:
+        backend = str(folder / backend)
+    loader: Loader = plugins.find("backend", backend, BUILT_IN)
+    return loader(name, spec, folder=folder, examples=examples, environ=environ or {})

@@ -7,20 +7,25 @@ from shipworthy.records import Prompt, Response
 
 
 class Backend(Protocol):
-    """Answers prompts. Constructors do no I/O; `load` class methods do."""
+    """Answers prompts. Constructors do no I/O; `load` functions do."""
 
     @property
     def identity(self) -> Mapping[str, str]:
-        """What makes two models different: digests, endpoint and name, template, sampling, precision. Cache key."""
+        """What makes two models different: digests, endpoint and name, template, sampling, precision. Never a key.
+
+        Two keys are read by the runner: `endpoint` (answers come over a network: models with one are asked side by
+        side, first of all, and count against the budget) and `weights_sha256` (the answering weights are pinned, so
+        that a response cache may be trusted).
+        """
         ...
 
     def answer(self, prompts: Sequence[Prompt], *, seed: int) -> AsyncIterator[Response]:
         """One Response a prompt, in the order of completion; a prompt that fails yields a Response with `error`.
 
-        Raises: BackendError: the model cannot be reached or loaded at all.
+        Raises: BackendError: the model cannot be reached or loaded at all, or has stopped answering.
         """
         ...
 
     async def close(self) -> None:
-        """Give back what `answer` opened."""
+        """Give back what `answer` opened. Closing twice is fine."""
         ...

@@ -1,0 +1,55 @@
+"""What went wrong with one request, and when to try again. Pure."""
+
+import random
+from dataclasses import dataclass
+from typing import Literal
+
+from shipworthy.records import Record
+
+Kind = Literal["refused", "unavailable", "denied", "rejected"]
+"""refused: not now (429, 503). unavailable: no proper answer (5xx, reset, timeout, HTML). denied: not for this key or
+model (401, 403, 404, redirect). rejected: not this prompt (400, 413, 422)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One request that brought no answer. `hopeless`: nothing that follows can succeed (key wrong, quota used up)."""
+
+    kind: Kind
+    message: str
+    status: int | None = None
+    retry_after_s: float | None = None
+    timed_out: bool = False
+    hopeless: bool = False
+
+
+class RetryPolicy(Record):
+    """How long to insist. Waits double from `*_base_s`, each shortened at random by up to half, at most `longest_s`."""
+
+    max_retries: int = 4
+    max_timeouts: int = 1
+    patience_s: float = 120.0
+    refused_base_s: float = 0.05
+    unavailable_base_s: float = 0.25
+    longest_s: float = 30.0
+
+    def delay_s(self, failure: Failure, attempt: int, waited_s: float, rng: random.Random) -> float | None:
+        """Seconds to wait before the next attempt; None: give up.
+
+        Args:
+            attempt: how many attempts were made, 1 after the first.
+            waited_s: seconds since the first attempt began.
+        """
+        if failure.kind in ("denied", "rejected") or failure.hopeless:
+            return None
+        if failure.kind == "unavailable":
+            most = self.max_timeouts if failure.timed_out else self.max_retries
+            return self._backoff(self.unavailable_base_s, attempt, rng) if attempt <= most else None
+        delay = failure.retry_after_s
+        if delay is None:
+            delay = self._backoff(self.refused_base_s, attempt, rng)
+        return delay if waited_s + delay <= self.patience_s else None
+
+    def _backoff(self, base_s: float, attempt: int, rng: random.Random) -> float:
+        longest = min(self.longest_s, base_s * 2.0 ** min(attempt - 1, 30))
+        return longest * (1 - rng.random() / 2)

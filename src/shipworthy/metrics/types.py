@@ -1,5 +1,6 @@
 """A metric is two small functions: one answer becomes additive counts; the value is a function of their sum."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -10,12 +11,18 @@ from numpy.typing import NDArray
 from shipworthy.records import Direction, Example, Response
 
 Floats = NDArray[np.float64]
-Kind = Literal["binary", "mean", "corpus", "quantile"]
+Kind = Literal["binary", "mean", "corpus", "quantile", "rank"]
+
+
+def ratio(numerator: Floats, denominator: Floats) -> Floats:
+    """Elementwise numerator / denominator; 0 where the denominator is 0."""
+    shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
+    return np.divide(numerator, denominator, out=np.zeros(shape), where=np.asarray(denominator) > 0)
 
 
 def mean_of(sums: Floats) -> Floats:
     """(..., 2) sums of (score, 1) -> (...,) mean score; 0 where nothing was counted."""
-    return np.divide(sums[..., 0], sums[..., 1], out=np.zeros_like(sums[..., 0]), where=sums[..., 1] > 0)
+    return ratio(sums[..., 0], sums[..., 1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +35,22 @@ class Metric:
         better: which direction is better.
         kind: which interval it needs. "binary": counts (0 or 1, 1). "mean": counts (score, 1). "corpus": any K counts,
             resampled. "quantile": counts (value, 1), the value is the `quantile` of the column, not of the sum.
-        observe: (example, answered response) -> K finite counts.
-        summarize: (..., K) sums -> (...,) values.
+            "rank": a statistic of the whole column such as AUROC, by `summarize_rows`.
+        observe: (example, answered response) -> K finite counts. All counts zero: this answer carries no measurement
+            (latency that nobody recorded), it has weight 0; only kinds "corpus", "quantile" and "rank" may do so.
+            Raises BadInput when the *example* cannot be scored (no reference); a bad answer is a low score.
+        summarize: (..., K) sums -> (...,) values. For "quantile" and "rank" the sums do not hold the value; there it
+            gives the mean of the column, for dashboards only.
         failure: the K counts of an answer that errored or never came (it counts against its model).
         quantile: for kind "quantile": which one, 0..1.
         margin: default non-inferiority margin in the unit.
         source: paper, specification or reference implementation.
         version: changes when the scores of the same answer may change.
+        requires: what a response must carry: "logprobs", "usage".
+        summarize_rows: for kind "rank": (N, K) counts, (B, N) weights -> (B,) values, so that a bootstrap is one call.
+        survivorship: failed answers carry no weight here; whoever prints the value must warn (code `survivorship`).
+
+    Raises: ValueError: the parts contradict one another.
     """
 
     name: str
@@ -49,3 +65,15 @@ class Metric:
     source: str = ""
     version: str = "1"
     requires: frozenset[str] = field(default_factory=frozenset)
+    summarize_rows: Callable[[Floats, Floats], Floats] | None = None
+    survivorship: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.failure or not all(math.isfinite(count) for count in self.failure):
+            raise ValueError(f"metric {self.name!r}: `failure` needs at least one count, all finite")
+        if self.kind in ("binary", "mean", "quantile") and len(self.failure) != 2:
+            raise ValueError(f"metric {self.name!r}: kind {self.kind} counts (score, 1), so `failure` has two counts")
+        if (self.kind == "quantile") != (self.quantile is not None):
+            raise ValueError(f"metric {self.name!r}: `quantile` is set for kind quantile and for no other")
+        if (self.kind == "rank") != (self.summarize_rows is not None):
+            raise ValueError(f"metric {self.name!r}: `summarize_rows` is set for kind rank and for no other")

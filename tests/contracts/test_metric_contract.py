@@ -1,0 +1,156 @@
+"""What every metric keeps to, whoever wrote it: one suite over all built-in kinds."""
+
+import math
+import pickle
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from shipworthy import metrics
+from shipworthy.metrics import Metric
+from shipworthy.records import Example, Message, Response
+
+UNPICKLABLE: frozenset[str] = frozenset()
+"""Kinds that cannot cross a process boundary; none so far."""
+
+OPTIONS: dict[str, dict[str, Any]] = {"schema_valid": {"schema": {"type": "object"}}}
+REFERENCES: dict[str, Any] = {
+    "json_match": {"a": 1, "b": "ü"},
+    "json_fields": {"a": 1, "b": "ü"},
+    "assertions": {"contains": "a"},
+}
+ANSWERS = [
+    "", " ", "a", "the answer is a", '{"a": 1, "b": "ü"}', "I'm sorry, but I can't help with that.",
+    "naïve 日本語 🚀 \u202e", "a\x00b", "\ud800", "x" * 5000, "```json\n{}\n```", "[[[[", "1 2 3", "- a\n- b",
+    "A. B. C.", '[{"name": "f", "arguments": {}}]',
+]  # fmt: skip
+
+
+def _metric(kind: str) -> Metric:
+    return metrics.build(f"my_{kind}", kind, OPTIONS.get(kind, {}))
+
+
+def _example(kind: str) -> Example:
+    return Example(
+        id="e", dataset="d", messages=(Message(role="user", content="What is a?"),), reference=REFERENCES.get(kind, "a")
+    )
+
+
+def _response(text: str, **more: Any) -> Response:
+    measured = {"latency_s": 0.5, "first_token_s": 0.1, "input_tokens": 3, "output_tokens": 2, "cost_usd": 0.1}
+    return Response(example_id="e", dataset="d", model="m", text=text, **measured | more)
+
+
+def _observed(metric: Metric, kind: str) -> np.ndarray:
+    return np.array([metric.observe(_example(kind), _response(text)) for text in ANSWERS])
+
+
+every_kind = pytest.mark.parametrize("kind", sorted(metrics.BUILT_IN))
+
+
+@every_kind
+def test_counts_are_finite_and_of_constant_number_for_any_answer(kind):
+    metric = _metric(kind)
+    counts = [metric.observe(_example(kind), _response(text)) for text in ANSWERS]
+
+    assert {len(metric.failure)} == {len(row) for row in counts}
+    assert all(math.isfinite(count) for row in counts for count in row)
+    assert all(isinstance(row, tuple) for row in counts)
+
+
+@every_kind
+def test_a_failure_is_as_many_finite_counts(kind):
+    failure = _metric(kind).failure
+
+    assert all(math.isfinite(count) for count in failure)
+
+
+@every_kind
+def test_identical_answers_give_identical_counts(kind):
+    np.testing.assert_array_equal(_observed(_metric(kind), kind), _observed(_metric(kind), kind))
+
+
+@every_kind
+def test_the_value_of_a_whole_comes_from_the_sums_of_its_halves(kind):
+    metric, counts = _metric(kind), _observed(_metric(kind), kind)
+    halves = counts[::2].sum(0) + counts[1::2].sum(0)
+
+    np.testing.assert_allclose(metric.summarize(counts.sum(0)), metric.summarize(halves), rtol=1e-12)
+
+
+@every_kind
+def test_summarize_works_on_any_leading_axes_and_on_nothing(kind):
+    metric, counts = _metric(kind), _observed(_metric(kind), kind)
+    sums = np.stack([counts.sum(0), counts[:3].sum(0), np.zeros(counts.shape[1])])
+    one_by_one = [float(metric.summarize(row)) for row in sums]
+
+    np.testing.assert_allclose(metric.summarize(sums), one_by_one)
+    np.testing.assert_allclose(metric.summarize(sums[None, :, None]), np.array(one_by_one)[None, :, None])
+    assert np.isfinite(one_by_one).all()
+
+
+@every_kind
+def test_summarize_leaves_its_argument_as_it_was(kind):
+    metric, counts = _metric(kind), _observed(_metric(kind), kind)
+    before = counts.copy()
+    metric.summarize(counts)
+
+    np.testing.assert_array_equal(before, counts)
+
+
+@every_kind
+def test_counts_match_the_declared_kind(kind):
+    metric, counts = _metric(kind), _observed(_metric(kind), kind)
+    rows = np.vstack([counts, metric.failure])
+
+    if metric.kind in ("binary", "mean"):
+        np.testing.assert_array_equal(np.ones(len(rows)), rows[:, 1])
+    if metric.kind == "binary":
+        assert set(rows[:, 0]) <= {0.0, 1.0}
+
+
+@every_kind
+def test_a_rank_statistic_of_rows_takes_weights(kind):
+    metric, counts = _metric(kind), _observed(_metric(kind), kind)
+    if metric.summarize_rows is None:
+        pytest.skip("not a rank statistic")
+    weights = np.vstack([np.ones(len(counts)), np.zeros(len(counts))])
+
+    assert (2,) == metric.summarize_rows(counts, weights).shape
+    assert np.isfinite(metric.summarize_rows(counts, weights)).all()
+
+
+@every_kind
+def test_a_metric_can_be_sent_to_another_process(kind):
+    if kind in UNPICKLABLE:
+        pytest.skip("documented as local to one process")
+    metric = _metric(kind)
+    copy = pickle.loads(pickle.dumps(metric))
+
+    np.testing.assert_array_equal(_observed(metric, kind), _observed(copy, kind))
+
+
+@every_kind
+def test_name_unit_direction_and_source_are_stated(kind):
+    metric, description = _metric(kind), metrics.describe(kind)
+
+    assert f"my_{kind}" == metric.name
+    assert all([metric.unit, metric.better in ("higher", "lower"), len(metric.source) > 3, metric.margin > 0])
+    assert description.summary.endswith(".")
+
+
+@every_kind
+def test_a_failed_response_is_not_observed(kind):
+    failed = Response(example_id="e", dataset="d", model="m", error="timeout")
+
+    with pytest.raises(ValueError, match="failure"):
+        _metric(kind).observe(_example(kind), failed)
+
+
+@every_kind
+def test_the_description_survives_json(kind):
+    description = metrics.describe(kind)
+
+    assert description == msgspec.json.decode(msgspec.json.encode(description), type=type(description))

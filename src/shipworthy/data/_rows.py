@@ -1,6 +1,7 @@
 """A file -> its rows, each with the line it stands on: JSON lines, a JSON list, CSV, Parquet; known by content."""
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -187,11 +188,22 @@ def _skip(content: str, position: int) -> int:
 
 
 def _csv(path: Path, content: str) -> Iterator[Row | Bad]:
-    lines = content.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     with _long_fields():
-        reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter(lines[0]), strict=True)
-        header = _header(path, reader)
-        yield from _csv_rows(reader, header)
+        lines = io.StringIO(content, newline=None)
+        separator = delimiter(lines.readline())
+        lines.seek(0)
+        reader = csv.reader(lines, delimiter=separator, strict=True)
+        yield from _csv_rows(reader, _header(path, reader))
+
+
+def header(path: Path, start: bytes) -> tuple[list[str], str]:
+    """Column names and separator of a CSV file whose first bytes are `start`."""
+    content = start.decode("utf-8-sig", "replace") if b"\n" in start else _files.text(path)
+    with _long_fields():
+        lines = io.StringIO(content, newline=None)
+        separator = delimiter(lines.readline())
+        lines.seek(0)
+        return _header(path, csv.reader(lines, delimiter=separator, strict=True)), separator
 
 
 def _csv_rows(reader: Any, header: list[str]) -> Iterator[Row | Bad]:

@@ -1,0 +1,341 @@
+"""Long rows -> Evidence: pair by example and seed, count what is missing, find repeats, decide how a value is judged."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shipworthy import records
+from shipworthy.data._repeats import codes, join, normal
+from shipworthy.data.results._long import Long, Texts
+from shipworthy.data.results._query import Query, known
+from shipworthy.errors import BadInput, MissingEvidence
+from shipworthy.metrics.types import Metric
+from shipworthy.records import ABSENT, ANSWERED, FAILED, Direction, Evidence, Example, Labels, Response
+
+LOWER_IS_BETTER = frozenset(
+    ["perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte", "loss", "nll", "wer", "cer", "ter", "error_rate", "brier", "ece", "mae", "rmse", "mse", "toxicity", "hallucination_rate", "refusal_rate", "cost", "cost_usd", "latency", "latency_s", "tokens"]
+)
+_UNITS = {"cost": "usd", "latency_s": "s"}
+_PREFERENCE = ("preference", "win_rate")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """What a results file says about two models.
+
+    Attributes:
+        source: what was recognised: "tidy table", "wide table", "lm-evaluation-harness samples", "inspect_ai log".
+        evidence: one Evidence for each set of units that some metrics share; holds candidate and baseline only.
+        metrics: name -> how it is judged (their `observe` refuses: the scores are in the file).
+        datasets: metric -> the `dataset` of its Evidence.
+        primary: the metrics to be judged; the others (cost, latency_s) are watched.
+        warnings: `missing_examples`, `duplicate_examples`, `preference_scale`, with counts.
+        models: every model in the file.
+    """
+
+    source: str
+    candidate: str
+    baseline: str
+    evidence: tuple[Evidence, ...]
+    metrics: Mapping[str, Metric]
+    datasets: Mapping[str, str]
+    primary: tuple[str, ...]
+    warnings: tuple[records.Warning, ...]
+    models: tuple[str, ...]
+
+
+def build(long: Long, query: Query) -> Results:
+    """Raises: BadInput: an unknown model, metric or slice; a value that stands twice; nothing shared; gold that differs."""
+    pair = tuple(_of(long, role, name) for role, name in (("model", query.candidate), ("model", query.baseline)))
+    if query.metric is not None and query.metric not in long.metrics:
+        known("metric", query.metric, long.metrics, long.where)
+    for name in query.slices:
+        known("slice", name, long.slices, long.where)
+    long, notes = _preferences(long, query)
+    units = [_units(long, metric, pair) for metric in _wanted(long, query)]
+    units = [unit for unit in units if len(unit.example_N)]
+    if not any(unit.metric not in long.extras for unit in units):
+        raise BadInput("no value of either model was found", where=long.where)
+    _same_gold(long, pair)
+    groups = _grouped(units)
+    evidence = tuple(_evidence(name, group, query) for name, group in groups.items())
+    metrics = {unit.metric: _metric(long, unit, query) for unit in units}
+    return Results(
+        source=long.source,
+        candidate=query.candidate,
+        baseline=query.baseline,
+        evidence=evidence,
+        metrics=metrics,
+        datasets={unit.metric: name for name, group in groups.items() for unit in group},
+        primary=tuple(name for name in metrics if name not in long.extras),
+        warnings=(*notes, *_missing(long, units, query), *_repeated(groups)),
+        models=tuple(long.models),
+    )
+
+
+def _of(long: Long, what: str, name: str) -> int:
+    return list(long.models).index(known(what, name, long.models, long.where))
+
+
+def _wanted(long: Long, query: Query) -> list[str]:
+    if query.metric is None:
+        return list(long.metrics)
+    return [query.metric, *(name for name in long.extras if name != query.metric)]
+
+
+# --- one metric's units ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Units:
+    """One metric, paired: row m of `row_MN` says where model m's value stands in the long rows (-1: nowhere)."""
+
+    metric: str
+    example_N: Texts
+    seed_N: NDArray[np.int64]
+    cluster_N: NDArray[np.int64]
+    repeats: int
+    slices: Mapping[str, Labels]
+    value_MN: NDArray[np.float64]
+    status_MN: NDArray[np.uint8]
+    row_MN: NDArray[np.int64]
+
+
+def _units(long: Long, metric: str, pair: Sequence[int]) -> _Units:
+    rows = np.flatnonzero((long.metric_R == list(long.metrics).index(metric)) & np.isin(long.model_R, pair))
+    example_R = codes(long.example_R[rows])
+    seeds, seed_R = np.unique(long.seed_R[rows], return_inverse=True)
+    key_R = example_R * max(len(seeds), 1) + seed_R
+    unit_R = codes_in_order(key_R)
+    side_R = np.where(long.model_R[rows] == pair[0], 0, 1)
+    _refuse_twice(long, rows, unit_R * 2 + side_R)
+    row_MN = np.full((2, int(unit_R.max(initial=-1)) + 1), -1, dtype=np.int64)
+    row_MN[side_R, unit_R] = rows
+    value_MN = np.where(row_MN >= 0, long.value_R[row_MN], np.nan)
+    failed_MN = np.where(row_MN >= 0, long.failed_R[row_MN], False)
+    status_MN = np.where(np.isfinite(value_MN), ANSWERED, np.where(failed_MN, FAILED, ABSENT)).astype(np.uint8)
+    some_N = np.where(row_MN[0] >= 0, row_MN[0], row_MN[1])
+    _refuse_apart(long, metric, status_MN)
+    clusters = _clusters(long, some_N)
+    return _Units(
+        metric=metric,
+        example_N=long.example_R[some_N],
+        seed_N=long.seed_R[some_N],
+        cluster_N=clusters[0],
+        repeats=clusters[1],
+        slices={name: _labels(long, name, label_R, row_MN) for name, label_R in long.slices.items()},
+        value_MN=value_MN,
+        status_MN=status_MN,
+        row_MN=row_MN,
+    )
+
+
+def codes_in_order(key_R: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Codes 0.. in the order of first appearance."""
+    _, first, code_R = np.unique(key_R, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return rank[code_R.reshape(-1)]
+
+
+def _refuse_twice(long: Long, rows: NDArray[np.int64], key_R: NDArray[np.int64]) -> None:
+    _, first = np.unique(key_R, return_index=True)
+    again = np.delete(np.arange(len(key_R)), first)
+    if not len(again):
+        return
+    row = int(rows[again[0]])
+    earlier = int(rows[np.flatnonzero(key_R == key_R[again[0]])[0]])
+    count = f"{len(again)} values stand twice" if len(again) > 1 else "1 value stands twice"
+    what = (
+        f"example {str(long.example_R[row])[:60]!r}, model {long.models[long.model_R[row]]!r}, seed {long.seed_R[row]}"
+    )
+    message = f"{count}: {what} was already given at {long.place(earlier)}; keep one, or tell trials apart by `seed`"
+    raise BadInput(message, where=long.place(row))
+
+
+def _refuse_apart(long: Long, metric: str, status_MN: NDArray[np.uint8]) -> None:
+    here_MN = status_MN != ABSENT
+    if status_MN.shape[1] and metric not in long.extras and not here_MN.all(axis=0).any():
+        counts = f"{here_MN[0].sum()} and {here_MN[1].sum()}"
+        message = f"the two models share no example ({counts} examples); check the ids, or name the column with --id"
+        raise BadInput(message, where=long.where)
+
+
+def _clusters(long: Long, some_N: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    """Codes of what rises and falls together, and how many examples repeat another's input under their own id."""
+    example_N = codes(long.example_R[some_N])
+    declared_N = example_N if long.cluster_R is None else codes(_own(long.cluster_R[some_N], example_N))
+    if long.input_R is None:
+        return join(example_N, declared_N).code_N, 0
+    asked_N = codes(_own([None if text is None else _fingerprint(text) for text in long.input_R[some_N]], example_N))
+    found = join(np.maximum(asked_N, 0), join(example_N, declared_N).code_N)
+    return found.code_N, len(np.unique(example_N)) - len(np.unique(asked_N))
+
+
+def _own(keys: Sequence[object], example_N: NDArray[np.int64]) -> list[object]:
+    """A row without a key is a group of its own example."""
+    return [(int(own),) if key is None or key == "" else key for key, own in zip(keys, example_N, strict=True)]
+
+
+def _fingerprint(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(normal(text).encode(), digest_size=8).digest(), "big")
+
+
+def _labels(long: Long, name: str, label_R: Texts, row_MN: NDArray[np.int64]) -> Labels:
+    """One label a unit. Raises: BadInput: the two models' rows say different ones."""
+    given = codes(None if label == "" else label for label in label_R)
+    empty = [given[row] for row in np.flatnonzero([label in (None, "") for label in label_R])[:1]]
+    none = int(empty[0]) if empty else -1
+    code_MN = np.where((row_MN >= 0) & (given[row_MN] != none), given[row_MN], -1)
+    differ = np.flatnonzero((code_MN[0] >= 0) & (code_MN[1] >= 0) & (code_MN[0] != code_MN[1]))
+    if len(differ):
+        one, other = (row_MN[side, differ[0]] for side in (0, 1))
+        message = (
+            f"{name!r} is {label_R[other]!r} here and {label_R[one]!r} at {long.place(int(one))} for the same example"
+        )
+        raise BadInput(f"{message} ({len(differ)} such examples)", where=long.place(int(other)))
+    code_N = np.where(code_MN[0] >= 0, code_MN[0], code_MN[1])
+    used, first = np.unique(code_N[code_N >= 0], return_inverse=True)
+    position = {int(code): index for index, code in reversed(list(enumerate(given)))} if len(used) else {}
+    out_N = np.full(len(code_N), -1, dtype=np.int64)
+    out_N[code_N >= 0] = first.reshape(-1)
+    return Labels(names=tuple(str(label_R[position[int(code)]]) for code in used), code_N=out_N)
+
+
+def _same_gold(long: Long, pair: Sequence[int]) -> None:
+    """Raises: BadInput: the right answers of the two models' rows differ for an example."""
+    if long.gold_R is None:
+        return
+    mine, theirs = (
+        {str(long.example_R[row]): int(row) for row in np.flatnonzero(long.model_R == side)[::-1]} for side in pair
+    )
+    differ = [
+        (theirs[example], row)
+        for example, row in mine.items()
+        if example in theirs and long.gold_R[row] != long.gold_R[theirs[example]]
+    ]
+    if differ:
+        other, one = min(differ)
+        golds = f"{str(long.gold_R[other])[:60]!r} here and {str(long.gold_R[one])[:60]!r} at {long.place(one)}"
+        message = f"the right answer of {str(long.example_R[one])[:60]!r} is {golds} ({len(differ)} such examples)"
+        raise BadInput(f"{message}; compare models on the same gold answers", where=long.place(other))
+
+
+# --- evidence --------------------------------------------------------------------------------------------------------
+
+
+def _grouped(units: Sequence[_Units]) -> dict[str, list[_Units]]:
+    """Metrics that stand on the same units with the same statuses share one Evidence."""
+    groups: dict[str, list[_Units]] = {}
+    for unit in units:
+        for group in groups.values():
+            if _alike(group[0], unit):
+                group.append(unit)
+                break
+        else:
+            groups["results" if not groups else f"results/{unit.metric}"] = [unit]
+    return groups
+
+
+def _alike(one: _Units, other: _Units) -> bool:
+    return (
+        np.array_equal(one.example_N, other.example_N)
+        and np.array_equal(one.seed_N, other.seed_N)
+        and np.array_equal(one.status_MN, other.status_MN)
+    )
+
+
+def _evidence(name: str, group: Sequence[_Units], query: Query) -> Evidence:
+    first = group[0]
+    models = (query.candidate, query.baseline)
+    return Evidence(
+        dataset=name,
+        example_N=first.example_N,
+        seed_N=first.seed_N,
+        cluster_N=first.cluster_N,
+        slices=first.slices,
+        status={model: first.status_MN[side] for side, model in enumerate(models)},
+        counts={(model, unit.metric): _counts(unit, side) for unit in group for side, model in enumerate(models)},
+    )
+
+
+def _counts(unit: _Units, side: int) -> NDArray[np.float64]:
+    """(N, 2) of (value, 1); zero where there is no value (FAILED rows take the metric's failure when judged)."""
+    here_N = unit.status_MN[side] == ANSWERED
+    return np.column_stack([np.where(here_N, unit.value_MN[side], 0.0), here_N.astype(np.float64)])
+
+
+def _metric(long: Long, unit: _Units, query: Query) -> Metric:
+    """How a column of values is judged: 0 and 1 are binary, anything else a mean; latency is a quantile."""
+    values = unit.value_MN[np.isfinite(unit.value_MN)]
+    name = unit.metric
+    better = _better(long, name, query)
+    within = bool(((values >= 0) & (values <= 1)).all())
+    binary = within and bool(np.isin(values, (0.0, 1.0)).all())
+    worst = min(0.0, float(values.min())) if better == "higher" else float(values.max(initial=1.0 if within else 0.0))
+    return Metric(
+        name=name,
+        unit=_UNITS.get(name, "share" if within else "points"),
+        better=better,
+        kind="quantile" if name == "latency_s" else "binary" if binary else "mean",
+        observe=_not_observed,
+        failure=(worst, 1.0),
+        quantile=0.95 if name == "latency_s" else None,
+        source=long.where,
+    )
+
+
+def _better(long: Long, name: str, query: Query) -> Direction:
+    if query.better is not None and name not in long.extras:
+        return query.better
+    said = (long.better or {}).get(name)
+    return said or ("lower" if name.split(",")[0].lower() in LOWER_IS_BETTER else "higher")
+
+
+def _not_observed(example: Example, response: Response) -> tuple[float, ...]:
+    raise MissingEvidence(
+        f"the scores of {example.id!r} and {response.model!r} come from a results file, not from answers"
+    )
+
+
+# --- what a reader should know ---------------------------------------------------------------------------------------
+
+
+def _preferences(long: Long, query: Query) -> tuple[Long, list[records.Warning]]:
+    """alpaca_eval writes a preference as 1 (the reference wins) to 2 (the model wins): its win rate is the mean of
+    value - 1. Read so when the metric is called preference or win_rate, or has no name and holds fractions in 1..2."""
+    values = long.value_R[np.isfinite(long.value_R)]
+    scaled = long.source == "wide table" and len(values) > 0 and values.min() >= 1 and values.max() <= 2
+    fractions = scaled and bool((values != np.floor(values)).any())
+    if not scaled or not (query.metric in _PREFERENCE or (query.metric is None and fractions)):
+        return long, []
+    name = query.metric or "win_rate"
+    message = (
+        "values in 1..2 were read as preferences: the win rate is value - 1; give --metric another name to keep them"
+    )
+    note = records.Warning(code="preference_scale", message=message, count=len(values))
+    return replace(long, value_R=long.value_R - 1, metrics=[name]), [note]
+
+
+def _missing(long: Long, units: Sequence[_Units], query: Query) -> list[records.Warning]:
+    notes = []
+    for unit in units:
+        for side, model in enumerate((query.candidate, query.baseline)):
+            absent = np.flatnonzero(unit.status_MN[side] == ABSENT)
+            if len(absent) and unit.metric not in long.extras:
+                row = int(unit.row_MN[side, absent[0]])
+                first = f"first at {long.place(row)}" if row >= 0 else f"first {str(unit.example_N[absent[0]])[:60]!r}"
+                message = f"{model} has no {unit.metric} for {len(absent)} of {len(unit.example_N)} examples, {first}"
+                notes.append(records.Warning(code="missing_examples", message=message, count=len(absent)))
+    return notes
+
+
+def _repeated(groups: Mapping[str, Sequence[_Units]]) -> list[records.Warning]:
+    repeats = max((group[0].repeats for group in groups.values()), default=0)
+    if not repeats:
+        return []
+    message = f"{repeats} examples repeat the input of another under a different id; each such group is one cluster"
+    return [records.Warning(code="duplicate_examples", message=message, count=repeats)]

@@ -1,0 +1,46 @@
+"""What is asked of a results file, and how an unknown name in the question is answered."""
+
+import difflib
+from collections.abc import Iterable
+
+from shipworthy.errors import BadInput
+from shipworthy.records import Direction, Record
+
+
+class Query(Record):
+    """Which two models, by which columns.
+
+    Attributes:
+        candidate, baseline: model names, as they stand in the file.
+        id_columns: what identifies an example; empty: `example_id`, or the log's own ids.
+        metric: which metric (tidy: a label of the column `metric`, or the column that holds the value; wide: what the
+            values are); None: all of them.
+        cluster: column of what rises and falls together.
+        slices: columns whose labels are reported.
+        better: which direction is better; None: by the metric's name (see `_evidence.LOWER_IS_BETTER`).
+    """
+
+    candidate: str
+    baseline: str
+    id_columns: tuple[str, ...] = ()
+    metric: str | None = None
+    cluster: str | None = None
+    slices: tuple[str, ...] = ()
+    better: Direction | None = None
+
+    def __post_init__(self) -> None:
+        if self.candidate == self.baseline:
+            raise BadInput(f"candidate and baseline are both {self.candidate!r}; name two different models")
+
+
+def known(what: str, name: str, names: Iterable[str], where: str) -> str:
+    """`name`, which is one of `names`. Raises: BadInput: it is not; the nearest and the known ones are listed."""
+    listed = sorted(set(names))
+    if name in listed:
+        return name
+    lowered = {item.lower(): item for item in listed}
+    near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
+    hint = f"did you mean {lowered[near[0]]!r}? " if near else ""
+    more = f" and {len(listed) - 60} more" if len(listed) > 60 else ""
+    there = f"known: {', '.join(listed[:60])}{more}" if listed else "there is none"
+    raise BadInput(f"no {what} {name!r}; {hint}{there}", where=where)

@@ -1,0 +1,235 @@
+"""Tables -> long rows: tidy (a row a value) and wide (a column a model)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shipworthy.data.results import _table
+from shipworthy.data.results._long import Long, Texts, concatenate, texts
+from shipworthy.data.results._query import Query, known
+from shipworthy.data.results._table import Table
+from shipworthy.errors import BadInput
+
+ASKED = ("input", "prompt", "question", "instruction")
+GOLD = ("reference", "target", "gold")
+EXTRAS = ("cost", "latency_s")
+_SAID = {
+    _table.NOT_A_NUMBER: "is not a number",
+    _table.NOT_FINITE: "is NaN or infinite; leave the cell empty where there is no value",
+}
+
+
+def read(paths: Sequence[Path], query: Query) -> Long:
+    """Long rows of one or several tables. Raises: BadInput: a column, a model or a number that is not there."""
+    return concatenate([_read(path, query, alone=len(paths) == 1) for path in paths])
+
+
+def _read(path: Path, query: Query, *, alone: bool) -> Long:
+    table = _table.read(path)
+    if not table.n:
+        raise BadInput("the table has no rows", where=str(path))
+    if "model" in table.columns and not {query.candidate, query.baseline} <= set(table.columns):
+        return _tidy(table, query, table.texts("model"))
+    if not alone and not {query.candidate, query.baseline} & set(table.columns):
+        return _tidy(table, query, texts([path.stem] * table.n))  # a file a model
+    return _wide(table, query)
+
+
+# --- tidy ------------------------------------------------------------------------------------------------------------
+
+
+def _tidy(table: Table, query: Query, model_R: Texts) -> Long:
+    models, code_R = _coded(table, "model", model_R)
+    column = _value_column(table, query)
+    metric_R = table.texts("metric") if "metric" in table.columns and column == "value" else None
+    names, metric_code_R = (
+        _coded(table, "metric", metric_R) if metric_R is not None else ([_named(query, column)], None)
+    )
+    if metric_R is not None and query.metric is not None:
+        known("metric", query.metric, names, str(table.path))
+    mine_R = np.isin(code_R, [models.index(name) for name in (query.candidate, query.baseline) if name in models])
+    if metric_code_R is not None and query.metric is not None:
+        mine_R &= metric_code_R == names.index(query.metric)
+    rows = np.flatnonzero(mine_R)
+    if metric_code_R is None:
+        metric_code_R = np.zeros(table.n, dtype=np.int64)
+    value_R = _value(table, column, rows)
+    long = Long(
+        source="tidy table",
+        where=str(table.path),
+        example_R=_ids(table, query)[rows],
+        models=models,
+        model_R=code_R[rows],
+        metrics=names,
+        metric_R=metric_code_R[rows],
+        seed_R=_seeds(table, rows),
+        value_R=value_R,
+        failed_R=_failed(table, rows) & np.isnan(value_R),
+        slices=_slices(table, query, rows),
+        place=lambda row: table.place(int(rows[row])),
+        cluster_R=_optional(table, query.cluster, rows),
+        input_R=_first(table, ASKED, rows),
+        gold_R=_first(table, GOLD, rows),
+    )
+    return _with_extras(table, long, rows)
+
+
+def _value_column(table: Table, query: Query) -> str:
+    if "value" in table.columns:
+        return "value"
+    if query.metric is not None:
+        return known("column", query.metric, table.columns, str(table.path))
+    columns = ", ".join(table.columns)
+    raise BadInput(
+        f"no column 'value'; name the one that holds the scores with --metric, one of {columns}", where=str(table.path)
+    )
+
+
+def _named(query: Query, column: str) -> str:
+    return query.metric or column
+
+
+def _with_extras(table: Table, long: Long, rows: NDArray[np.int64]) -> Long:
+    """Cost and latency columns become metrics of their own (from the rows of the first metric: they repeat)."""
+    parts = [long]
+    first = np.flatnonzero(long.metric_R == long.metric_R[0]) if len(rows) else rows
+    for name in EXTRAS:
+        if name in table.columns and name not in long.metrics:
+            value_R = _value(table, name, rows[first])
+            parts.append(_extra(long, name, value_R, first))
+    return concatenate(parts)
+
+
+def _extra(long: Long, name: str, value_R: NDArray[np.float64], kept: NDArray[np.int64]) -> Long:
+    kept, value_R = kept[~np.isnan(value_R)], value_R[~np.isnan(value_R)]
+    return Long(
+        source=long.source,
+        where=long.where,
+        example_R=long.example_R[kept],
+        models=long.models,
+        model_R=long.model_R[kept],
+        metrics=[name],
+        metric_R=np.zeros(len(kept), dtype=np.int64),
+        seed_R=long.seed_R[kept],
+        value_R=value_R,
+        failed_R=np.zeros(len(kept), dtype=np.bool_),
+        slices={column: label_R[kept] for column, label_R in long.slices.items()},
+        place=lambda row: long.place(int(kept[row])),
+        cluster_R=None if long.cluster_R is None else long.cluster_R[kept],
+        input_R=None if long.input_R is None else long.input_R[kept],
+        extras=(name,),
+    )
+
+
+# --- wide ------------------------------------------------------------------------------------------------------------
+
+
+def _wide(table: Table, query: Query) -> Long:
+    named = {*query.id_columns, *query.slices, query.cluster, "example_id"}
+    candidates = [column for column in table.columns if column not in named]
+    for role, model in (("candidate", query.candidate), ("baseline", query.baseline)):
+        known(f"{role} column", model, candidates, str(table.path))
+    rows = np.arange(table.n)
+    values = [_value(table, model, rows) for model in (query.candidate, query.baseline)]
+    example_R, both = _ids(table, query), np.concatenate([rows, rows])
+    return Long(
+        source="wide table",
+        where=str(table.path),
+        example_R=example_R[both],
+        models=[query.candidate, query.baseline],
+        model_R=np.repeat([0, 1], table.n),
+        metrics=[query.metric or "value"],
+        metric_R=np.zeros(2 * table.n, dtype=np.int64),
+        seed_R=_seeds(table, rows)[both],
+        value_R=np.concatenate(values),
+        failed_R=np.zeros(2 * table.n, dtype=np.bool_),
+        slices={column: label_R[both] for column, label_R in _slices(table, query, rows).items()},
+        place=lambda row: table.place(int(both[row])),
+        cluster_R=None if (cluster_R := _optional(table, query.cluster, rows)) is None else cluster_R[both],
+        input_R=None if (input_R := _first(table, ASKED, rows)) is None else input_R[both],
+    )
+
+
+# --- columns ---------------------------------------------------------------------------------------------------------
+
+
+def _value(table: Table, column: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The numbers of these rows; NaN where the cell is empty. Raises: BadInput: NaN, or no number, with line and count."""
+    value_R, state_R = table.numbers(column)
+    for state, said in _SAID.items():
+        bad = rows[state_R[rows] == state]
+        if len(bad):
+            cell = str(table.texts(column)[bad[0]])[:40]
+            count = f" ({len(bad)} such rows)" if len(bad) > 1 else " (1 such row)"
+            raise BadInput(f"{cell!r} in column {column!r} {said}{count}", where=table.place(int(bad[0])))
+    return value_R[rows]
+
+
+def _ids(table: Table, query: Query) -> Texts:
+    """One text an example: the id column, or several joined by "/" (a "/" inside one becomes "\\/")."""
+    columns = query.id_columns or ("example_id",)
+    if not query.id_columns and "example_id" not in table.columns:
+        shown = ", ".join(table.columns[:60])
+        raise BadInput(
+            f"no column 'example_id'; name what identifies an example with --id, one of {shown}", where=str(table.path)
+        )
+    parts = [table.texts(known("id column", column, table.columns, str(table.path))) for column in columns]
+    for column, part in zip(columns, parts, strict=True):
+        _refuse_empty(table, column, part)
+    if len(parts) == 1:
+        return parts[0]
+    return texts(["/".join(_escape(cell) for cell in cells) for cells in zip(*parts, strict=True)])
+
+
+def _escape(cell: str) -> str:
+    return cell.replace("\\", "\\\\").replace("/", "\\/") if "/" in cell or "\\" in cell else cell
+
+
+def _refuse_empty(table: Table, column: str, part_R: Texts) -> None:
+    empty = [row for row, cell in enumerate(part_R) if cell is None or cell == ""]
+    if empty:
+        raise BadInput(
+            f"{column!r} is empty ({len(empty)} such rows); every row needs one", where=table.place(empty[0])
+        )
+
+
+def _coded(table: Table, column: str, text_R: Texts) -> tuple[list[str], NDArray[np.int64]]:
+    _refuse_empty(table, column, text_R)
+    names: dict[str, int] = {}
+    code_R = np.array([names.setdefault(name, len(names)) for name in text_R], dtype=np.int64)
+    return list(names), code_R
+
+
+def _seeds(table: Table, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    if "seed" not in table.columns:
+        return np.zeros(len(rows), dtype=np.int64)
+    seed_R, state_R = table.numbers("seed")
+    odd = rows[(state_R[rows] != _table.GOOD) | (seed_R[rows] != np.floor(seed_R[rows]))]
+    if len(odd):
+        raise BadInput(f"a seed must be a whole number ({len(odd)} are not)", where=table.place(int(odd[0])))
+    return seed_R[rows].astype(np.int64)
+
+
+def _slices(table: Table, query: Query, rows: NDArray[np.int64]) -> dict[str, Texts]:
+    return {
+        name: table.texts(known("slice column", name, table.columns, str(table.path)))[rows] for name in query.slices
+    }
+
+
+def _optional(table: Table, column: str | None, rows: NDArray[np.int64]) -> Texts | None:
+    if column is None:
+        return None
+    return table.texts(known("cluster column", column, table.columns, str(table.path)))[rows]
+
+
+def _first(table: Table, names: Sequence[str], rows: NDArray[np.int64]) -> Texts | None:
+    found = [name for name in names if name in table.columns]
+    return table.texts(found[0])[rows] if found else None
+
+
+def _failed(table: Table, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    if "error" not in table.columns:
+        return np.zeros(len(rows), dtype=np.bool_)
+    return np.array([bool(text) for text in table.texts("error")[rows]], dtype=np.bool_)

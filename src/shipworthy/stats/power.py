@@ -80,9 +80,9 @@ def examples_binary(
     gap = gain + margin
     if gap <= 0:
         return None
-    at_null = max(discordance, abs(margin)) - margin * margin
-    at_truth = paired_variance(max(discordance, abs(gain)), gain)
-    reach = upper_z(alpha) * sqrt(max(at_null, 0.0)) + _power_z(power) * sqrt(at_truth)
+    share = max(discordance, abs(gain))
+    reach = upper_z(alpha) * sqrt(_null_variance(share, gain, -margin))
+    reach += _power_z(power) * sqrt(paired_variance(share, gain))
     return max(2, ceil((reach / gap) ** 2 - 1e-9))
 
 
@@ -115,6 +115,13 @@ def ratings_for_agreement(kappa: float, half_width: float, *, prevalence: float 
     spread = 2 * prevalence * (1 - prevalence)
     variance = (1 - kappa) * ((1 - kappa) * (1 - 2 * kappa) + kappa * (2 - kappa) / spread)
     return max(2, ceil(upper_z(alpha) ** 2 * variance / half_width**2 - 1e-9))
+
+
+def _null_variance(discordance: float, gain: float, null: float) -> float:
+    """Variance of one pair under the likeliest truth whose gain is `null`, were the observed shares the expected."""
+    linear = (2 - gain) * null - discordance
+    root = sqrt(max(linear * linear + 4 * (discordance - gain) * null * (1 - null), 0.0))
+    return max((root - linear) / 2 + null * (1 - null), 0.0)
 
 
 def _power_z(power: float) -> float:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import bdtrc, gammaln
+from scipy.special import betainc, gammaln
 
 from shipworthy.stats._types import Floats, floats
 
@@ -75,7 +75,7 @@ def sign_flip(
 
 def _tail(k: Floats, n: Floats) -> Floats:
     """P(X >= k), X ~ Binomial(n, 1/2)."""
-    return np.asarray(np.where(k <= 0, 1.0, bdtrc(np.maximum(k - 1, 0), np.maximum(n, 1), 0.5)))
+    return np.asarray(np.where(k <= 0, 1.0, betainc(np.maximum(k, 1), n - k + 1, 0.5)))
 
 
 def _point(k: Floats, n: Floats) -> Floats:

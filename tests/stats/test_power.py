@@ -1,0 +1,77 @@
+"""Power: textbook and statsmodels figures, and simulations of our own tests."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.stats.power import NormalIndPower
+
+from shipworthy.stats import power
+from shipworthy.stats.paired import tango
+
+
+def test_the_n_of_a_superiority_test_agrees_with_statsmodels() -> None:
+    oracle = NormalIndPower(ddof=0).solve_power(0.2, alpha=0.05, power=0.8, ratio=0, alternative="larger")
+
+    assert np.ceil(oracle) == power.examples_for(0.2, 1.0)
+
+
+def test_detectable_and_needed_are_inverses() -> None:
+    need = power.examples_for(0.02, 0.15)
+
+    assert need is not None
+    assert power.detectable(need, 0.15) <= 0.02 < power.detectable(need - 1, 0.15)
+    assert pytest.approx(0.8, abs=1e-3) == power.power_at(need, 0.02, 0.15)
+
+
+def test_the_variance_of_a_paired_difference_worked_by_hand() -> None:
+    assert pytest.approx(0.0996) == power.paired_variance(0.1, 0.02)
+    assert pytest.approx(0.25) == power.rate_variance(0.5)
+    assert pytest.approx(13 / 102) == power.smoothed_discordance(5, 7, 100)
+
+
+def test_a_gain_larger_than_the_discordance_is_refused() -> None:
+    with pytest.raises(ValueError, match="discordance"):
+        power.paired_variance(0.01, 0.02)
+
+
+@pytest.mark.parametrize(("discordance", "margin"), [(0.1, 0.02), (0.2, 0.05), (0.02, 0.03), (0.1, 0.05)])
+def test_the_n_for_a_non_inferiority_gate_gives_its_power(discordance: float, margin: float) -> None:
+    n = power.examples_binary(discordance, margin=margin)
+    assert n is not None
+    draws = np.random.default_rng(1).multinomial(n, [discordance / 2, discordance / 2, 1 - discordance], size=4000)
+    low, _ = tango(draws[:, 0], draws[:, 1], n)
+
+    assert pytest.approx(0.8, abs=0.05) == np.mean(low > -margin)
+
+
+@given(st.integers(20, 100_000), st.floats(0.001, 0.9))
+def test_the_smallest_margin_found_needs_no_more_than_n(n: int, discordance: float) -> None:
+    margin = power.detectable_binary(n, discordance)
+    need = power.examples_binary(discordance, margin=margin)
+
+    assert need is None or need <= n or margin == 1.0
+
+
+def test_a_loss_at_the_margin_is_never_settled_as_a_pass() -> None:
+    assert power.examples_for(0.0, 1.0) is None
+    assert power.examples_binary(0.1, margin=0.02, gain=-0.02) is None
+
+
+def test_an_inconclusive_gate_is_settled_by_the_nearer_side() -> None:
+    passing = power.examples_to_settle(0.01, 0.1, pass_above=-0.02, fail_below=0.0)
+    failing = power.examples_to_settle(-0.03, 0.1, pass_above=-0.02, fail_below=0.0)
+
+    assert power.examples_for(0.03, 0.1) == passing == failing
+    assert power.examples_to_settle(0.0, 0.1, pass_above=0.0, fail_below=0.0) is None
+
+
+def test_clusters_inflate_by_kishs_formula() -> None:
+    assert pytest.approx(2.2) == power.design_effect_of(5, 0.3)
+    assert 1.0 == power.design_effect_of(1, 0.3)
+
+
+def test_sample_sizes_for_human_ratings_are_the_textbook_ones() -> None:
+    assert 385 == power.ratings_for_rate(0.05)
+    # Donner & Eliasziw: kappa .6, prevalence .3: variance .4 (.4 (-.2) + .6 * 1.4 / .42) = .768
+    assert np.ceil(1.959964**2 * 0.768 / 0.01) == power.ratings_for_agreement(0.6, 0.1, prevalence=0.3)

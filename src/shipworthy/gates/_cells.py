@@ -1,0 +1,71 @@
+"""The whole and its slices: which rows each cell of a comparison holds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shipworthy.errors import MissingEvidence
+from shipworthy.gates._pairs import Ints, Pair
+from shipworthy.metrics.types import Floats
+from shipworthy.records import Labels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cells:
+    """Cell 0 is the whole, then every label of every slice column; `keep_S` marks the cells that hold a row.
+
+    `names` and every array of a contrast stand for the kept cells, in this order.
+    """
+
+    columns: tuple[Labels, ...]
+    names: tuple[dict[str, str] | None, ...]
+    keep_S: NDArray[np.bool_]
+    n_rows: int
+
+    def counts(self, codes_N: Ints, n_codes: int) -> Ints:
+        """(S, n_codes): how often each code 0..n_codes-1 stands in each kept cell."""
+        parts = [np.bincount(codes_N, minlength=n_codes)[None, :]]
+        for label in self.columns:
+            joint = np.bincount(label.code_N * n_codes + codes_N + n_codes, minlength=(len(label.names) + 1) * n_codes)
+            parts.append(joint.reshape(-1, n_codes)[1:])
+        return np.concatenate(parts)[self.keep_S]
+
+    def sums(self, values_N: Floats) -> Floats:
+        """(S,): total of the values in each kept cell."""
+        parts = [np.array([values_N.sum()])]
+        for label in self.columns:
+            parts.append(np.bincount(label.code_N + 1, weights=values_N, minlength=len(label.names) + 1)[1:])
+        return np.asarray(np.concatenate(parts)[self.keep_S])
+
+    def rows(self) -> list[Ints]:
+        """The row numbers of each kept cell."""
+        every: list[Ints] = [np.arange(self.n_rows)]
+        for label in self.columns:
+            order = np.argsort(label.code_N, kind="stable")
+            edges = np.searchsorted(label.code_N[order], np.arange(len(label.names) + 1))
+            every += [order[start:end] for start, end in zip(edges[:-1], edges[1:], strict=True)]
+        return [rows for rows, keep in zip(every, self.keep_S, strict=True) if keep]
+
+
+def cells_of(pair: Pair, columns: Sequence[str]) -> Cells:
+    """The whole and the labels of these slice columns.
+
+    Raises: MissingEvidence: the evidence has no such slice column, or no row is left to judge.
+    """
+    if not len(pair):
+        raise MissingEvidence(f"metric {pair.metric.name!r}: no example is shared by the models; nothing can be judged")
+    unknown = [column for column in columns if column not in pair.slices]
+    if unknown:
+        known = ", ".join(sorted(pair.slices)) or "none"
+        raise MissingEvidence(f"the evidence has no slice column {unknown[0]!r}; known: {known}")
+    labels = [pair.slices[column] for column in columns]
+    names: list[dict[str, str] | None] = [None]
+    keep = [np.array([True])]
+    for column, label in zip(columns, labels, strict=True):
+        names += [{column: name} for name in label.names]
+        keep.append(np.bincount(label.code_N + 1, minlength=len(label.names) + 1)[1:] > 0)
+    keep_S = np.concatenate(keep)
+    kept = tuple(name for name, keeps in zip(names, keep_S, strict=True) if keeps)
+    return Cells(columns=tuple(labels), names=kept, keep_S=keep_S, n_rows=len(pair))

@@ -1,0 +1,78 @@
+"""Evidence chooses its method: every comparison of the judge comes through here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from shipworthy.gates._cells import cells_of
+from shipworthy.gates._contrast import Contrast
+from shipworthy.gates._means import binary_alone, binary_pair, clustered
+from shipworthy.gates._pairs import Pair, Rows
+from shipworthy.gates._resampled import corpus, quantiles, rank
+from shipworthy.gates._unpaired import against_published
+from shipworthy.gates.question import Question, Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """The rows of a metric for the candidate and one baseline (None: alone), and what they came to."""
+
+    metric: str
+    baseline: str | None
+    pair: Pair
+    contrast: Contrast
+
+
+def contrast(pair: Pair, columns: Sequence[str], *, alpha: float, draws: int, rng: np.random.Generator) -> Contrast:
+    """Every cell of one pair, by the method its evidence asks for (STATISTICS: one row of the table each)."""
+    cells = cells_of(pair, columns)
+    kind = pair.metric.kind
+    if kind == "quantile":
+        return quantiles(pair, cells, alpha, draws, rng)
+    if kind == "rank":
+        return rank(pair, cells, alpha, draws, rng)
+    if kind == "corpus" or not _weigh_one(pair):
+        return corpus(pair, cells, alpha, draws, rng)
+    if kind == "binary" and pair.independent:
+        return (
+            binary_alone(pair, cells, alpha) if pair.base_NK is None else binary_pair(pair, pair.base_NK, cells, alpha)
+        )
+    return clustered(pair, cells, alpha)
+
+
+def compare_all(question: Question, rows: Rows, rules: Sequence[Rule], rng: np.random.Generator) -> list[Comparison]:
+    """One comparison for each rule, in their order; rules on the same metric and baseline share theirs.
+
+    Each comparison draws from a generator of its own, so that one more gate does not change another's interval.
+    """
+    wanted: dict[tuple[str, str], list[str]] = {}
+    for rule in rules:
+        columns = wanted.setdefault((rule.metric, rule.baseline or ""), [])
+        there = rows.table(rule.metric).slices
+        new = [*rule.slices, *(column for column in question.slices if column in there)]
+        columns += [column for column in dict.fromkeys(new) if column not in columns]
+    keys = sorted(wanted)
+    made = {
+        key: _compare(question, rows, key[0], key[1] or None, wanted[key], generator)
+        for key, generator in zip(keys, rng.spawn(len(keys)), strict=True)
+    }
+    return [made[rule.metric, rule.baseline or ""] for rule in rules]
+
+
+def _compare(
+    question: Question, rows: Rows, metric: str, baseline: str | None, columns: list[str], rng: np.random.Generator
+) -> Comparison:
+    decisions = question.decisions
+    published = baseline is not None and question.roles[baseline] == "published"
+    pair = rows.pair(metric, None if published else baseline, decisions.missing)
+    own = () if published else columns
+    found = contrast(pair, own, alpha=decisions.alpha, draws=decisions.draws, rng=rng)
+    if published and baseline is not None:
+        found = against_published(found, pair, question.published[baseline][metric], decisions.alpha)
+    return Comparison(metric=metric, baseline=baseline, pair=pair, contrast=found)
+
+
+def _weigh_one(pair: Pair) -> bool:
+    tables = [pair.ours_NK] if pair.base_NK is None else [pair.ours_NK, pair.base_NK]
+    return all(bool((table[:, 1] == 1).all()) for table in tables)

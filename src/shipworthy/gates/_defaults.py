@@ -1,0 +1,133 @@
+"""Rules that nobody had to write: beat the trivial model, and watch what no gate names."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from shipworthy.gates._pairs import Rows
+from shipworthy.gates.question import Question, Rule
+from shipworthy.records import ABSENT, Evidence, Finding, Interval
+from shipworthy.stats.proportion import wilson
+
+
+def trivial_rules(question: Question, rows: Rows, declared: Sequence[Rule]) -> list[Rule]:
+    """ "Cannot beat trivial": a hard gate against the best trivial model on the task's test metric, unless declared."""
+    metric = task_metric(question, declared)
+    if not question.decisions.beat_trivial or metric is None:
+        return []
+    names = [name for name, role in question.roles.items() if role == "trivial" and rows.has(name, metric)]
+    if not names or not rows.has(question.candidate, metric):
+        return []
+    if any(rule.kind == "superior" and rule.baseline in names for rule in declared):
+        return []
+    best = max(names, key=lambda name: _value(rows, metric, name) * _sign(question, metric))
+    return [Rule(name=f"beats trivial: {best}", metric=metric, baseline=best, kind="superior", limit=0.0, level="hard")]
+
+
+def monitored_rules(question: Question, rows: Rows, declared: Sequence[Rule]) -> list[Rule]:
+    """Every other metric against the first baseline that has it, at the metric's own margin; nothing hangs on it."""
+    named = {rule.metric for rule in declared}
+    found = []
+    for metric, how in question.metrics.items():
+        against = [name for name in question.baselines() if _comparable(question, rows, name, metric)]
+        if metric not in named and against and rows.has(question.candidate, metric):
+            found.append(
+                Rule(
+                    name=f"{metric} (monitored)",
+                    metric=metric,
+                    baseline=against[0],
+                    kind="non_inferior",
+                    limit=how.margin,
+                    level="monitored",
+                )
+            )
+    return found
+
+
+def task_metric(question: Question, declared: Sequence[Rule]) -> str | None:
+    """The metric that says how well the task is done: the first on a test set where more is better, gated ones first."""
+    names = [*(rule.metric for rule in declared), *question.metrics]
+    for name in names:
+        metric = question.metrics[name]
+        if question.role_of(name) == "test" and metric.better == "higher" and metric.kind != "quantile":
+            return name
+    return None
+
+
+def difficulty_findings(question: Question, rows: Rows) -> list[Finding]:
+    """The candidate on the examples that every baseline solves, and on those that none does; for reading only.
+
+    The groups are chosen by the baselines' own luck, so a fresh run of a baseline would lose some of the first and
+    win some of the second as well: no gain is computed.
+    """
+    found = []
+    for metric, how in question.metrics.items():
+        if how.kind != "binary" or not rows.has(question.candidate, metric):
+            continue
+        table = rows.table(metric)
+        names = [n for n in question.baselines() if question.roles[n] != "trivial" and (n, metric) in table.counts]
+        if names:
+            found += _difficulty(question, table, metric, names)
+    return found
+
+
+def _difficulty(question: Question, table: Evidence, metric: str, names: Sequence[str]) -> list[Finding]:
+    good = 1.0 if question.metrics[metric].better == "higher" else 0.0
+    solved = np.stack([table.counts[name, metric][:, 0] == good for name in names])
+    present = np.stack([table.status[name] != ABSENT for name in (*names, question.candidate)]).all(axis=0)
+    ours = table.counts[question.candidate, metric][:, 0] == good
+    groups = {"solved by all baselines": solved.all(axis=0), "solved by no baseline": ~solved.any(axis=0)}
+    return [
+        _difficulty_finding(question, table, metric, label, ours[mask & present])
+        for label, mask in groups.items()
+        if (mask & present).any()
+    ]
+
+
+def _difficulty_finding(
+    question: Question, table: Evidence, metric: str, label: str, right_n: "np.ndarray[tuple[int], np.dtype[np.bool_]]"
+) -> Finding:
+    n, right = len(right_n), int(right_n.sum())
+    low, high = (float(limit) for limit in wilson(right, n, alpha=question.decisions.alpha))
+    text = (
+        f"of {n:,} examples {label}, {question.candidate} solves {right:,}: "
+        f"{right / n:.2f} [{low:.2f}, {high:.2f}]; a fresh run of a baseline would differ there too, so no gain is given"
+    )
+    return Finding(
+        gate=f"{metric} by difficulty",
+        metric=metric,
+        dataset=table.dataset,
+        slice={"difficulty": label},
+        level="monitored",
+        rule="at_least",
+        baseline_model=None,
+        n=n,
+        clusters=n,
+        candidate=Interval(value=right / n, low=low, high=high),
+        baseline=None,
+        gain=None,
+        method="wilson",
+        p_worse=None,
+        p_better=None,
+        effect=None,
+        outcome="inconclusive",
+        margin=0.0,
+        n_needed=None,
+        because=text,
+        unit="share",
+        better="higher",
+    )
+
+
+def _comparable(question: Question, rows: Rows, name: str, metric: str) -> bool:
+    published = question.roles[name] == "published" and metric in question.published.get(name, {})
+    return published or (question.roles[name] != "published" and rows.has(name, metric))
+
+
+def _sign(question: Question, metric: str) -> float:
+    return 1.0 if question.metrics[metric].better == "higher" else -1.0
+
+
+def _value(rows: Rows, metric: str, model: str) -> float:
+    pair = rows.pair(metric, None, "wrong", model)
+    return float(pair.metric.summarize(pair.ours_NK.sum(axis=0)[None])[0])

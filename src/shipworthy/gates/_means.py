@@ -1,0 +1,178 @@
+"""Scores that are one number an example: binary and independent by Tango, everything else by clustered means."""
+
+import numpy as np
+from scipy.special import ndtr
+
+from shipworthy.gates._cells import Cells
+from shipworthy.gates._contrast import Contrast, Spread, named, too_small
+from shipworthy.gates._pairs import Pair
+from shipworthy.metrics.types import Floats
+from shipworthy.stats.clustered import Means, cluster_means
+from shipworthy.stats.effects import cohens_h
+from shipworthy.stats.paired import p_better, score_z, tango
+from shipworthy.stats.proportion import wilson
+from shipworthy.stats.significance import mcnemar_mid_p
+
+RARE = 5
+"""With fewer examples that differ, the spread of a score between 0 and 1 cannot be read off them."""
+
+
+def binary_pair(pair: Pair, base_NK: Floats, cells: Cells, alpha: float) -> Contrast:
+    """Two models right or wrong on the same independent examples (Tango; Wilson for each alone)."""
+    ours_N, base_N = pair.ours_NK[:, 0] > 0, base_NK[:, 0] > 0
+    table = cells.counts(2 * ours_N.astype(np.int64) + base_N, 4).astype(np.float64)
+    n = table.sum(axis=1)
+    lost, won = (table[:, 1], table[:, 2]) if pair.metric.better == "higher" else (table[:, 2], table[:, 1])
+    ours, base = table[:, 2] + table[:, 3], table[:, 1] + table[:, 3]
+    low, high = tango(lost, won, n, alpha=alpha)
+    sign = 1.0 if pair.metric.better == "higher" else -1.0
+
+    def at_least(limit: float) -> Floats:
+        return mcnemar_mid_p(lost, won).worse if limit == 0 else np.asarray(ndtr(score_z(lost, won, n, limit)))
+
+    def at_most(limit: float) -> Floats:
+        return mcnemar_mid_p(lost, won).better if limit == 0 else p_better(lost, won, n, min_gain=limit)
+
+    return Contrast(
+        method="tango",
+        names=cells.names,
+        n_S=n,
+        clusters_S=n,
+        ours=_rate(ours, n, alpha),
+        base=_rate(base, n, alpha),
+        gain=Spread(value_S=(won - lost) / n, low_S=low, high_S=high),
+        p_at_least=at_least,
+        p_at_most=at_most,
+        variance_S=_discordance_variance(lost, won, n),
+        refused=too_small(pair, cells, n, None),
+        effects=named("cohens_h", sign * cohens_h(ours / n, base / n)),
+        changed_S=lost + won,
+    )
+
+
+def binary_alone(pair: Pair, cells: Cells, alpha: float) -> Contrast:
+    """The candidate's rate on independent examples (Wilson; score test against a limit)."""
+    table = cells.counts((pair.ours_NK[:, 0] > 0).astype(np.int64), 2).astype(np.float64)
+    n, right = table.sum(axis=1), table[:, 1]
+
+    def z(limit: float) -> Floats:
+        gap, sd = right / n - limit, np.sqrt(max(limit * (1 - limit), 0.0) / n)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(np.where(np.abs(gap) < 1e-12, 0.0, gap / sd))
+
+    rate = (right + 1) / (n + 2)
+    return Contrast(
+        method="wilson",
+        names=cells.names,
+        n_S=n,
+        clusters_S=n,
+        ours=_rate(right, n, alpha),
+        base=None,
+        gain=None,
+        p_at_least=lambda limit: np.asarray(ndtr(z(limit))),
+        p_at_most=lambda limit: np.asarray(ndtr(-z(limit))),
+        variance_S=rate * (1 - rate),
+        refused=too_small(pair, cells, n, None),
+        effects=named("none", np.full(len(n), np.nan)),
+        changed_S=np.full(len(n), np.nan),
+    )
+
+
+def clustered(pair: Pair, cells: Cells, alpha: float) -> Contrast:
+    """Means with clusters, or continuous scores without: CR1 standard error and t."""
+    columns = [pair.ours_NK[:, 0]]
+    if pair.base_NK is not None:
+        sign = 1.0 if pair.metric.better == "higher" else -1.0
+        columns += [pair.base_NK[:, 0], sign * (pair.ours_NK[:, 0] - pair.base_NK[:, 0])]
+    means = _by_cell(np.stack(columns, axis=1), pair, cells)
+    n, groups = means.n_S.astype(np.float64), means.clusters_S.astype(np.float64)
+    spreads = [_spread(means, column, alpha) for column in range(len(columns))]
+    last = len(columns) - 1
+    bounded = pair.metric.kind == "binary" or pair.metric.unit == "share"
+    changed = cells.sums((columns[-1] != 0).astype(np.float64)) if last else np.full(len(n), np.nan)
+    if bounded:
+        spreads[:2] = [_no_narrower(spread, _rate(spread.value_S * groups, groups, alpha), means.se_SM[:, column] == 0)
+                       for column, spread in enumerate(spreads[:2])]  # fmt: skip
+    if bounded and last:
+        rare = (means.se_SM[:, last] == 0) | (changed < RARE)
+        spreads[last] = _no_narrower(spreads[last], _few_changes(columns[-1], cells, n, groups, alpha), rare)
+    scores = None if pair.metric.kind == "binary" else columns[-1]
+    n_examples = np.maximum(np.round(n / pair.per_example), 1.0)
+    return Contrast(
+        method="cr1_t",
+        names=cells.names,
+        n_S=n_examples,
+        clusters_S=groups,
+        ours=spreads[0],
+        base=spreads[1] if last else None,
+        gain=spreads[2] if last else None,
+        p_at_least=lambda limit: _known(means.p_at_least(limit)[:, last]),
+        p_at_most=lambda limit: _known(means.p_at_most(limit)[:, last]),
+        variance_S=n_examples * np.nan_to_num(means.se_SM[:, last]) ** 2,
+        refused=too_small(pair, cells, groups, scores),
+        effects=_d_z(means.mean_SM[:, last], cells, columns[-1]) if last else (None,) * len(n),
+        changed_S=changed,
+    )
+
+
+def _by_cell(values_NM: Floats, pair: Pair, cells: Cells) -> Means:
+    codes = None if pair.independent else pair.cluster_N
+    parts = [cluster_means(values_NM, codes)]
+    for label in cells.columns:
+        parts.append(cluster_means(values_NM, codes, slices_N=label.code_N, n_slices=len(label.names)))
+    return Means(
+        mean_SM=np.concatenate([part.mean_SM for part in parts])[cells.keep_S],
+        se_SM=np.concatenate([part.se_SM for part in parts])[cells.keep_S],
+        n_S=np.concatenate([part.n_S for part in parts])[cells.keep_S],
+        clusters_S=np.concatenate([part.clusters_S for part in parts])[cells.keep_S],
+    )
+
+
+def _spread(means: Means, column: int, alpha: float) -> Spread:
+    low, high = means.interval(alpha=alpha)
+    return Spread(
+        value_S=means.mean_SM[:, column],
+        low_S=np.nan_to_num(low[:, column], nan=-np.inf),
+        high_S=np.nan_to_num(high[:, column], nan=np.inf),
+    )
+
+
+def _rate(successes_S: Floats, n_S: Floats, alpha: float) -> Spread:
+    successes_S = np.clip(successes_S, 0, n_S)
+    low, high = wilson(successes_S, n_S, alpha=alpha)
+    return Spread(value_S=successes_S / n_S, low_S=low, high_S=high)
+
+
+def _few_changes(gain_N: Floats, cells: Cells, n_S: Floats, groups_S: Floats, alpha: float) -> Spread:
+    """Tango's limits as if every cluster were one example: no spread is no proof where little could have shown."""
+    shrink = groups_S / n_S
+    lost, won = cells.sums(np.maximum(-gain_N, 0)) * shrink, cells.sums(np.maximum(gain_N, 0)) * shrink
+    low, high = tango(lost, won, groups_S, alpha=alpha)
+    return Spread(value_S=(won - lost) / groups_S, low_S=low, high_S=high)
+
+
+def _no_narrower(spread: Spread, floor: Spread, where_S: Floats) -> Spread:
+    return Spread(
+        value_S=spread.value_S,
+        low_S=np.where(where_S, np.minimum(spread.low_S, floor.low_S), spread.low_S),
+        high_S=np.where(where_S, np.maximum(spread.high_S, floor.high_S), spread.high_S),
+    )
+
+
+def _discordance_variance(lost_S: Floats, won_S: Floats, n_S: Floats) -> Floats:
+    """Variance of one example's difference; half a pair more each side, so that no disagreement is not no variance."""
+    share = (lost_S + won_S + 1) / (n_S + 2)
+    return np.asarray(np.maximum(share - ((won_S - lost_S) / n_S) ** 2, share / n_S))
+
+
+def _known(p_S: Floats) -> Floats:
+    return np.asarray(np.nan_to_num(p_S, nan=1.0))
+
+
+def _d_z(mean_S: Floats, cells: Cells, gain_N: Floats) -> tuple[object, ...]:
+    n = cells.sums(np.ones(len(gain_N)))
+    centred = gain_N - gain_N.mean()
+    variance = cells.sums(centred**2) / n - (cells.sums(centred) / n) ** 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sd = np.sqrt(variance * n / np.maximum(n - 1, 1))
+        return named("d_z", np.where(sd > 1e-12, mean_S / sd, np.nan))

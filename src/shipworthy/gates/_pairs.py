@@ -1,0 +1,167 @@
+"""The rows of two models on one metric, after the coverage policy: nothing is dropped without being counted."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shipworthy.errors import MissingEvidence
+from shipworthy.gates.question import Question
+from shipworthy.metrics.types import Floats, Metric
+from shipworthy.records import ABSENT, FAILED, Evidence, Labels
+
+Ints = NDArray[np.int64]
+Policy = Literal["fail", "wrong", "common"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """What is compared: the counts of the candidate and of its baseline (None: the candidate alone), row by row.
+
+    Attributes:
+        metric: how the counts are read.
+        ours_NK, base_NK: (N, K) additive counts, row i the same unit in both.
+        cluster_N: (N,) codes of what rises and falls together.
+        independent: every unit is a cluster of its own.
+        slices: the slice columns of these rows.
+        missing: units without a row for one of the models, before the policy dealt with them.
+        missing_where: the slice labels that lack most, in words.
+        failed: how many units of (candidate, baseline) errored or never came; they count as failures.
+        dropped: units left out under the policy "common" or because neither model has a measurement there.
+        per_example: units per example (seeds or trials), 1.0 without repetition.
+    """
+
+    metric: Metric
+    ours_NK: Floats
+    base_NK: Floats | None
+    cluster_N: Ints
+    independent: bool
+    slices: Mapping[str, Labels]
+    missing: int = 0
+    missing_where: str = ""
+    failed: tuple[int, int] = (0, 0)
+    dropped: int = 0
+    per_example: float = 1.0
+
+    def __len__(self) -> int:
+        return len(self.ours_NK)
+
+
+class Rows:
+    """Evidence by dataset, with what every metric of one dataset shares worked out once."""
+
+    def __init__(self, evidence: Sequence[Evidence], question: Question) -> None:
+        self._question = question
+        self._by_dataset = {table.dataset: table for table in evidence}
+        self._independent: dict[str, bool] = {}
+        self._per_example: dict[str, float] = {}
+
+    def table(self, metric: str) -> Evidence:
+        """Raises: MissingEvidence: nothing was observed on the metric's dataset."""
+        dataset = self._question.datasets[metric]
+        if dataset not in self._by_dataset:
+            known = ", ".join(sorted(self._by_dataset)) or "none"
+            raise MissingEvidence(
+                f"metric {metric!r} is measured on {dataset!r}, which has no evidence; known: {known}"
+            )
+        return self._by_dataset[dataset]
+
+    def has(self, model: str, metric: str) -> bool:
+        dataset = self._question.datasets[metric]
+        return dataset in self._by_dataset and (model, metric) in self._by_dataset[dataset].counts
+
+    def pair(self, metric: str, baseline: str | None, policy: Policy, model: str | None = None) -> Pair:
+        """The rows on which `model` (default: the candidate) and `baseline` are compared.
+
+        Raises: MissingEvidence: a model has no evidence for the metric.
+        """
+        table, ours = self.table(metric), model or self._question.candidate
+        models = [ours] if baseline is None else [ours, baseline]
+        for name in models:
+            if (name, metric) not in table.counts:
+                raise MissingEvidence(f"{name!r} has no evidence for {metric!r} on {table.dataset!r}; run it first")
+        how = self._question.metrics[metric]
+        pair = Pair(
+            metric=how,
+            ours_NK=table.counts[ours, metric],
+            base_NK=None if baseline is None else table.counts[baseline, metric],
+            cluster_N=table.cluster_N,
+            independent=self._is_independent(table),
+            slices=table.slices,
+            failed=_failed(table, models),
+            per_example=self._units_per_example(table),
+        )
+        return _measured(_covered(pair, [table.status[name] for name in models], policy))
+
+    def _is_independent(self, table: Evidence) -> bool:
+        if table.dataset not in self._independent:
+            sizes = np.bincount(table.cluster_N) if len(table.cluster_N) else np.zeros(0)
+            self._independent[table.dataset] = bool((sizes <= 1).all())
+        return self._independent[table.dataset]
+
+    def _units_per_example(self, table: Evidence) -> float:
+        if table.dataset not in self._per_example:
+            several = len(table.seed_N) > 0 and bool((table.seed_N != table.seed_N[0]).any())
+            names = len(set(table.example_N.tolist())) if several else len(table.example_N)
+            self._per_example[table.dataset] = len(table.example_N) / max(names, 1)
+        return self._per_example[table.dataset]
+
+
+def _failed(table: Evidence, models: Sequence[str]) -> tuple[int, int]:
+    counts = [int((table.status[name] == FAILED).sum()) for name in models]
+    return counts[0], counts[1] if len(counts) > 1 else 0
+
+
+def _covered(pair: Pair, statuses: Sequence[NDArray[np.uint8]], policy: Policy) -> Pair:
+    absent = [status == ABSENT for status in statuses]
+    either = np.logical_or.reduce(absent)
+    if not either.any():
+        return pair
+    seen = replace(pair, missing=int(either.sum()), missing_where=_where(pair.slices, either))
+    if policy == "wrong":
+        base = None if pair.base_NK is None else _filled(pair.base_NK, absent[-1], pair.metric)
+        return replace(seen, ours_NK=_filled(pair.ours_NK, absent[0], pair.metric), base_NK=base)
+    return _kept(seen, ~either)
+
+
+def _filled(counts_NK: Floats, absent_N: NDArray[np.bool_], metric: Metric) -> Floats:
+    filled = counts_NK.copy()
+    filled[absent_N] = metric.failure
+    return filled
+
+
+def _measured(pair: Pair) -> Pair:
+    """Without the units that carry no measurement: a quantile or a score has no place for a row of weight 0."""
+    if pair.metric.kind == "corpus":
+        return pair
+    weightless = ~pair.ours_NK.any(axis=1)
+    if pair.base_NK is not None:
+        base = ~pair.base_NK.any(axis=1)
+        weightless = weightless | base if pair.metric.kind in ("quantile", "rank") else weightless & base
+    return _kept(pair, ~weightless) if weightless.any() else pair
+
+
+def _kept(pair: Pair, keep_N: NDArray[np.bool_]) -> Pair:
+    labels = {name: Labels(names=label.names, code_N=label.code_N[keep_N]) for name, label in pair.slices.items()}
+    return replace(
+        pair,
+        ours_NK=pair.ours_NK[keep_N],
+        base_NK=None if pair.base_NK is None else pair.base_NK[keep_N],
+        cluster_N=pair.cluster_N[keep_N],
+        slices=labels,
+        dropped=pair.dropped + int((~keep_N).sum()),
+    )
+
+
+def _where(slices: Mapping[str, Labels], lost_N: NDArray[np.bool_]) -> str:
+    """The labels that lose most rows, in words: `topic=law 12, topic=tax 3`."""
+    counts = [
+        (int(count), f"{column}={label.names[code]}")
+        for column, label in slices.items()
+        for code, count in enumerate(np.bincount(label.code_N[lost_N & (label.code_N >= 0)], minlength=0))
+        if count
+    ]
+    worst = sorted(counts, key=lambda item: (-item[0], item[1]))[:5]
+    return ", ".join(f"{name} {count}" for count, name in worst)

@@ -1,0 +1,129 @@
+"""Findings and verdicts in plain sentences: every number with its n and interval, the worst first."""
+
+from collections.abc import Sequence
+from math import ceil, isfinite, log10
+
+from shipworthy.gates._outcomes import Judged
+from shipworthy.gates.question import Rule
+from shipworthy.records import Decision, Interval
+
+_UNITS = {"share": "", "s": " s", "usd": " USD", "tokens": " tokens", "points": " points"}
+
+
+def because(judged: Judged, interval: Interval, ours: Interval, base: Interval | None, unit: str) -> str:
+    """One sentence: what was compared, how large the difference is, what the gate asks, and what would settle it."""
+    rule, n = judged.cell.rule, int(judged.cell.comparison.contrast.n_S[judged.cell.index])
+    where = _where(judged.cell.slice)
+    if rule.compares and base is not None:
+        facts = _compared(rule, interval, ours, base, n, unit)
+    else:
+        facts = f"{_values(rule.metric, interval, unit)} on n={n:,}; {_limit(rule, unit)}"
+    return f"{where}{facts}{_tail(judged, n)}"
+
+
+def reasons(decision: Decision, judged: Sequence[Judged], sentences: Sequence[str]) -> tuple[str, ...]:
+    """Why the verdict is what it is, worst first: what blocks, what is unsure, what asks for a signature, what passed."""
+    told = list(zip(judged, sentences, strict=True))
+    hard = [(one, text) for one, text in told if one.cell.rule.level == "hard"]
+    lines = [_line("FAIL", one, text) for one, text in _by_fast(hard) if one.outcome == "fail"]
+    unsure = [(one, text) for one, text in hard if one.outcome == "inconclusive" and one.cell.gates]
+    lines += [_line("UNSURE", one, text) for one, text in unsure]
+    soft = [(one, text) for one, text in told if one.cell.rule.level == "soft" and one.outcome == "fail"]
+    lines += [_line("SIGN-OFF", one, text) for one, text in soft]
+    passed = [(one, text) for one, text in hard if one.outcome == "pass" and one.cell.slice is None]
+    if decision == "promote":
+        lines += [_line("PASS", one, text) for one, text in passed]
+    elif passed:
+        lines.append(f"passed: {', '.join(one.cell.rule.name for one, _ in passed)}")
+    watched = [(one, text) for one, text in told if one.cell.rule.level == "monitored" and one.outcome == "fail"]
+    lines += [_line("WATCH", one, text) for one, text in watched]
+    return tuple(lines) or ("nothing that gates was asked; every finding is monitored",)
+
+
+def number(value: float, width: float, unit: str) -> str:
+    """The value with as many decimals as its interval supports, two at least for shares."""
+    half = width / 2
+    decimals = ceil(-log10(half)) if isfinite(half) and half > 0 else 2
+    return f"{value:,.{min(max(decimals, 2 if unit in ('share', 's', 'points') else 0), 6)}f}"
+
+
+def _line(label: str, one: Judged, text: str) -> str:
+    return f"{label} {one.cell.rule.name}: {text}"
+
+
+def _by_fast(told: list[tuple[Judged, str]]) -> list[tuple[Judged, str]]:
+    return sorted(told, key=lambda item: (not item[0].cell.rule.fail_fast, item[0].cell.slice is not None))
+
+
+def _where(name: dict[str, str] | None) -> str:
+    return "".join(f"in {column}={label}: " for column, label in (name or {}).items())
+
+
+def _compared(rule: Rule, gain: Interval, ours: Interval, base: Interval, n: int, unit: str) -> str:
+    width = _width(gain)
+    pair = (number(value, width, unit) if value is not None else "?" for value in (ours.value, base.value))
+    return (
+        f"{rule.metric} {next(pair)} against {rule.baseline}'s {next(pair)}{_UNITS.get(unit, '')}: "
+        f"{_gain(gain, unit)} on n={n:,}; {_limit(rule, unit)}"
+    )
+
+
+def _gain(gain: Interval, unit: str) -> str:
+    if gain.value is None:
+        return "no difference can be computed"
+    sign = -1.0 if gain.value < 0 else 1.0
+    verb = "loses" if gain.value < 0 else "gains" if gain.value > 0 else "no difference,"
+    low, high = (gain.low, gain.high) if sign > 0 else (gain.high, gain.low)
+    return f"{verb} {_with_limits(sign * gain.value, _times(sign, low), _times(sign, high), unit)}"
+
+
+def _values(metric: str, interval: Interval, unit: str) -> str:
+    value = interval.value if interval.value is not None else float("nan")
+    return f"{metric} {_with_limits(value, interval.low, interval.high, unit)}{_UNITS.get(unit, '')}"
+
+
+def _with_limits(value: float, low: float | None, high: float | None, unit: str) -> str:
+    width = high - low if low is not None and high is not None else float("inf")
+    if low is None and high is None:
+        return number(value, width, unit)
+    low_text, high_text = (number(limit, width, unit) if limit is not None else "?" for limit in (low, high))
+    return f"{number(value, width, unit)} [{low_text}, {high_text}]"
+
+
+def _times(sign: float, value: float | None) -> float | None:
+    return None if value is None else sign * value + 0.0
+
+
+def _width(interval: Interval) -> float:
+    return interval.high - interval.low if interval.low is not None and interval.high is not None else float("inf")
+
+
+def _limit(rule: Rule, unit: str) -> str:
+    words = {
+        "non_inferior": "the margin is",
+        "superior": "the gain must exceed",
+        "at_least": "the limit is at least",
+        "at_most": "the limit is at most",
+    }
+    return f"{words[rule.kind]} {rule.limit:g}{_UNITS.get(unit, '')}"
+
+
+def _tail(judged: Judged, n: int) -> str:
+    cell = judged.cell
+    if judged.forbidden:
+        return f"; fails because {judged.forbidden}"
+    if judged.outcome != "inconclusive":
+        return _published(cell.rule, judged)
+    why = f"; not judged: {cell.refused}" if cell.refused else ", so it is neither shown good enough nor shown worse"
+    return f"{why}{_published(cell.rule, judged)}{_settle(judged, n)}"
+
+
+def _settle(judged: Judged, n: int) -> str:
+    if judged.n_needed is None:
+        return ""
+    return f"; about {judged.n_needed:,} examples in all ({judged.n_needed - n:,} more) would settle it"
+
+
+def _published(rule: Rule, judged: Judged) -> str:
+    unpaired = judged.cell.comparison.contrast.method in ("newcombe_unpaired", "welch")
+    return f" (unpaired: {rule.baseline} is a published number without rows)" if unpaired else ""

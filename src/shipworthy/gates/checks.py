@@ -1,0 +1,167 @@
+"""What a reader must know before the numbers: each check is a warning with a stable code and a count."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+
+from shipworthy.gates._compare import Comparison
+from shipworthy.gates._outcomes import Cell, Judged
+from shipworthy.gates._pairs import Rows
+from shipworthy.gates.question import Question
+from shipworthy.records import FAILED, Evidence, Warning
+from shipworthy.stats.refusal import MIN_CLUSTERS
+
+FEW_DISCORDANT = 10
+MANY_HARD_GATES = 10
+_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A warning and the metric it is about; None: the whole run."""
+
+    warning: Warning
+    metric: str | None = None
+
+
+def before(question: Question, rows: Rows, evidence: Sequence[Evidence], cells: Sequence[Cell]) -> list[Notice]:
+    """Everything that can be seen before an outcome is decided, so that a gate can require its absence."""
+    comparisons = _distinct([cell.comparison for cell in cells])
+    found = chain(
+        (Notice(warning=warning) for warning in question.warnings),
+        _identical(question, evidence),
+        _constant(question, evidence),
+        chain.from_iterable(_about(question, comparison) for comparison in comparisons),
+        _small_slices(cells),
+        _not_comparable(question, comparisons),
+        _single_seed(question, evidence),
+        _gate_count(question),
+    )
+    return list({(n.warning.code, n.warning.message): n for n in found}.values())
+
+
+def after(judged: Sequence[Judged]) -> list[Notice]:
+    """What only the outcomes show: hard gates that too few examples left open."""
+    open_ = [
+        one for one in judged if one.outcome == "inconclusive" and one.cell.rule.level == "hard" and one.cell.gates
+    ]
+    short = [one for one in open_ if one.n_needed is not None]
+    if not short:
+        return []
+    worst = max(short, key=lambda one: one.n_needed or 0)
+    message = (
+        f"{len(short)} hard gate cells are open because n is small; the largest need is about "
+        f"{worst.n_needed:,} examples, for {worst.cell.rule.name}"
+    )
+    return [Notice(warning=Warning(code="underpowered", message=message, count=len(short)))]
+
+
+def _distinct(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    return list({id(comparison): comparison for comparison in comparisons}.values())
+
+
+def _identical(question: Question, evidence: Sequence[Evidence]) -> Iterator[Notice]:
+    ours = question.candidate
+    for other in question.baselines():
+        shared = [
+            (table.counts[ours, metric], table.counts[other, metric])
+            for table in evidence
+            for model, metric in table.counts
+            if model == ours and (other, metric) in table.counts and metric in question.metrics
+        ]
+        if shared and all(np.array_equal(left, right) for left, right in shared) and len(shared[0][0]):
+            n = len(shared[0][0])
+            text = f"{ours} and {other} have the same values throughout ({n:,} rows); is it the same model twice?"
+            yield _notice("identical_results", text, n)
+
+
+def _constant(question: Question, evidence: Sequence[Evidence]) -> Iterator[Notice]:
+    """A model that scores the same on every example; all right on a yes-or-no metric is no cause for worry."""
+    for table in evidence:
+        for (model, metric), counts in table.counts.items():
+            how = question.metrics.get(metric)
+            if how is None or question.roles.get(model) == "trivial" or len(counts) < MIN_CLUSTERS:
+                continue
+            if not bool((counts == counts[0]).all()):
+                continue
+            best = 1.0 if how.better == "higher" else 0.0
+            if how.kind == "binary" and counts[0, 0] == best:
+                continue
+            text = f"{model} scores the same {metric} on all {len(counts):,} rows of {table.dataset}"
+            yield _notice("constant_output", text, len(counts), metric)
+
+
+def _about(question: Question, comparison: Comparison) -> Iterator[Notice]:
+    pair, found, metric = comparison.pair, comparison.contrast, comparison.metric
+    if pair.missing:
+        where = f"; most in {pair.missing_where}" if pair.missing_where else ""
+        text = (
+            f"{metric}: {pair.missing:,} examples lack a row of {_who(question, comparison)} "
+            f"(policy `{question.decisions.missing}`){where}"
+        )
+        yield _notice("missing_examples", text, pair.missing, metric)
+    unmeasured = pair.dropped - (pair.missing if question.decisions.missing != "wrong" else 0)
+    if (pair.metric.survivorship and sum(pair.failed)) or (pair.metric.kind in ("quantile", "rank") and unmeasured > 0):
+        count = max(sum(pair.failed), unmeasured)
+        yield _notice(
+            "survivorship", f"{metric} is over successes only: {count:,} answers carry no weight", count, metric
+        )
+    if found.clusters_S[0] < MIN_CLUSTERS:
+        text = f"{metric} rests on {found.clusters_S[0]:.0f} clusters; an interval needs {MIN_CLUSTERS}"
+        yield _notice("few_clusters", text, int(found.clusters_S[0]), metric)
+    if found.changed_S[0] < FEW_DISCORDANT and comparison.baseline:
+        text = (
+            f"{metric}: {question.candidate} and {comparison.baseline} differ on {found.changed_S[0]:.0f} examples only"
+        )
+        yield _notice("few_discordant", text, int(found.changed_S[0]), metric)
+
+
+def _who(question: Question, comparison: Comparison) -> str:
+    return f"{question.candidate} or {comparison.baseline}" if comparison.baseline else question.candidate
+
+
+def _small_slices(cells: Sequence[Cell]) -> Iterator[Notice]:
+    groups: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells:
+        if cell.slice and not cell.gates and cell.rule.level != "monitored":
+            groups.setdefault((cell.rule.name, next(iter(cell.slice))), []).append(cell)
+    for (rule, column), small in groups.items():
+        sizes = [(int(cell.comparison.contrast.n_S[cell.index]), (cell.slice or {})[column]) for cell in small]
+        named = ", ".join(f"{label} ({n:,})" for n, label in sorted(sizes)[:_SHOWN])
+        more = f" and {len(sizes) - _SHOWN} more" if len(sizes) > _SHOWN else ""
+        text = (
+            f"{rule}: {len(sizes)} of {column}'s labels are too small to gate (about {small[0].needed_to_gate:,} examples "
+            f"are needed; they are watched and block only when shown worse): {named}{more}"
+        )
+        yield _notice("slice_too_small", text, len(sizes), small[0].rule.metric)
+
+
+def _not_comparable(question: Question, comparisons: Sequence[Comparison]) -> Iterator[Notice]:
+    ours = question.facts.get(question.candidate, {})
+    for baseline in dict.fromkeys(c.baseline for c in comparisons if c.baseline):
+        theirs = question.facts.get(baseline, {})
+        for key in sorted(set(ours) & set(theirs) - {"temperature"}):
+            if ours[key] != theirs[key]:
+                text = f"{question.candidate} and {baseline} differ in {key}: {ours[key]!r} against {theirs[key]!r}"
+                yield _notice("not_comparable", text, 1)
+
+
+def _single_seed(question: Question, evidence: Sequence[Evidence]) -> Iterator[Notice]:
+    temperature = question.facts.get(question.candidate, {}).get("temperature", "0")
+    sampled = temperature not in ("0", "0.0", "None", "")
+    if sampled and all(len(table.seed_N) and bool((table.seed_N == table.seed_N[0]).all()) for table in evidence):
+        text = f"{question.candidate} samples at temperature {temperature} but was asked under one seed only"
+        yield _notice("single_seed", text, 1)
+
+
+def _gate_count(question: Question) -> Iterator[Notice]:
+    hard = sum(gate.level == "hard" for gate in question.gates)
+    if hard > MANY_HARD_GATES:
+        text = f"{hard} hard gates must all pass; above {MANY_HARD_GATES} good candidates seldom do, so monitor some instead"
+        yield _notice("many_hard_gates", text, hard)
+
+
+def _notice(code: str, message: str, count: int, metric: str | None = None) -> Notice:
+    return Notice(warning=Warning(code=code, message=message, count=count), metric=metric)

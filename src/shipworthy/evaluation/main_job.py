@@ -1,0 +1,203 @@
+"""The main job's shell: read, ask, observe, judge, write; what decides is pure and lives below."""
+
+import asyncio
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from shipworthy import records
+from shipworthy.errors import BackendError
+from shipworthy.evaluation.observe import observe
+from shipworthy.evaluation.prepare import Prepared, build_metrics, manifest, prepare, refuse_changes
+from shipworthy.evaluation.progress import Report
+from shipworthy.evaluation.reuse import Cache
+from shipworthy.evaluation.runner import Gap, Plan, ask
+from shipworthy.gates.question import Question
+from shipworthy.protocol import Protocol
+from shipworthy.records import Coverage, Verdict
+from shipworthy.store import Manifest, RunFolder
+from shipworthy.store.ledger import Ledger
+from shipworthy.store.run_folder import EXAMPLES, MANIFEST
+from shipworthy.store.run_seal import seal_run
+
+RESUME = "continue with: shipworthy run --resume"
+ACTOR = "shipworthy run"
+INCOMPLETE = "run.incomplete"
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the main job takes from outside: keys, clock, and where decisions and answers are kept across runs."""
+
+    environ: Mapping[str, str] = field(default_factory=dict)
+    ledger: Ledger | None = None
+    cache: Cache | None = None
+    report: Report = lambda _: None
+    now: Callable[[], datetime] = _utc_now
+
+
+def run(path: Path, *, out: Path, resume: bool = False, within: Surroundings | None = None) -> Verdict:
+    """Ask every model of the protocol in `path`, judge the candidate, and leave a run folder in `out`.
+
+    With `resume` the run in `out` goes on: what was answered is not asked again, errors are. A run that a budget, a
+    dead endpoint or Ctrl-C stopped is `incomplete`; its verdict is inconclusive and says how to go on.
+
+    Raises:
+        ShipworthyError: the protocol, its data or a model is not usable; nothing is written then.
+        Refused: `resume`, and protocol, data or models are not what the run was locked on.
+        KeyboardInterrupt: Ctrl-C; what was answered is saved and the manifest says `incomplete`.
+    """
+    within = within or Surroundings()
+    prepared = prepare(path, within.environ)
+    promise = manifest(prepared, run_id=_new_id(within.now()), now=within.now())
+    fresh = not (out.exists() and any(out.iterdir()))
+    with _opened(out, promise, resume=resume) as folder:
+        try:
+            gaps = _ask(prepared, folder, within)
+        except BackendError as error:
+            if any(True for _ in folder.responses()):
+                folder.set_status("incomplete")
+                raise BackendError(f"{error}; what was answered is kept, {RESUME}") from error
+            folder.close()
+            if not resume:
+                _remove(out, wholly=fresh)
+            raise
+        except KeyboardInterrupt as interrupt:
+            folder.set_status("incomplete")
+            raise KeyboardInterrupt(f"interrupted; what was answered is saved, {RESUME}") from interrupt
+        verdict = _incomplete(prepared, gaps) if gaps else _judged(prepared, folder)
+        folder.write_verdict(verdict)
+        folder.set_status("incomplete" if gaps else "complete")
+        _record(folder, verdict, within)
+    return verdict
+
+
+def judge(folder: RunFolder, *, warnings: tuple[records.Warning, ...] = ()) -> Verdict:
+    """The verdict on the evidence of a finished run, by the protocol that was locked into it.
+
+    Raises: BadInput: the run has no evidence yet, or its files are broken.
+    """
+    from shipworthy import gates
+
+    promised = msgspec.convert(folder.manifest.protocol, Protocol)
+    seed = int(folder.manifest.protocol_sha256[:16], 16)
+    question = question_of(promised, folder.manifest, warnings)
+    return gates.judge(question, folder.evidence(), rng=np.random.default_rng(seed))
+
+
+def question_of(promised: Protocol, locked: Manifest, warnings: tuple[records.Warning, ...] = ()) -> Question:
+    """What the gates are asked about a run."""
+    return Question(
+        candidate=locked.candidate,
+        roles={name: spec.role for name, spec in promised.models.items()},
+        gates=promised.gates,
+        metrics=build_metrics(promised),
+        datasets={name: spec.dataset for name, spec in promised.metrics.items()},
+        decisions=promised.decisions,
+        dataset_roles={name: spec.role for name, spec in promised.datasets.items()},
+        slices=tuple(sorted({column for spec in promised.datasets.values() for column in spec.slices})),
+        published={name: spec.published for name, spec in promised.models.items() if spec.published},
+        facts=_facts(promised, locked),
+        warnings=warnings,
+        planning=promised.planning,
+    )
+
+
+_COMPARABLE = {"dtype": "precision", "batch_size": "batch_size", "temperature": "temperature"}
+"""Keys of a backend's identity that must be alike for a fair comparison, and what the gates call them."""
+
+
+def _facts(promised: Protocol, locked: Manifest) -> dict[str, dict[str, str]]:
+    facts = {}
+    for name, spec in promised.models.items():
+        identity = locked.models[name].identity
+        known = {fact: identity[key] for key, fact in _COMPARABLE.items() if key in identity}
+        if "temperature" in spec.sampling:
+            known["temperature"] = str(spec.sampling["temperature"])
+        facts[name] = known
+    return facts
+
+
+def _new_id(now: datetime) -> str:
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def _opened(out: Path, promise: Manifest, *, resume: bool) -> RunFolder:
+    if not resume:
+        return RunFolder.create(out, promise)
+    folder = RunFolder.open(out)
+    refuse_changes(folder.manifest, promise)
+    folder.lock()
+    folder.set_status("running")
+    return folder
+
+
+def _ask(prepared: Prepared, folder: RunFolder, within: Surroundings) -> list[Gap]:
+    folder.write_examples(prepared.examples)
+    plan = Plan(
+        prompts=prepared.prompts,
+        backends=prepared.backends,
+        seeds=prepared.protocol.seeds,
+        budget=prepared.protocol.budget,
+    )
+    return asyncio.run(ask(plan, folder, report=within.report, cache=within.cache))
+
+
+def _judged(prepared: Prepared, folder: RunFolder) -> Verdict:
+    warnings: list[records.Warning] = []
+    evidence = observe(prepared.protocol, prepared.examples, folder.responses(), prepared.metrics, warn=warnings.append)
+    folder.write_evidence(evidence)
+    return judge(folder, warnings=tuple(warnings))
+
+
+def _incomplete(prepared: Prepared, gaps: list[Gap]) -> Verdict:
+    """No gate passes on a run with gaps: every limit would be judged on what happened to be answered."""
+    planned = len(prepared.prompts) * len(prepared.protocol.seeds)
+    missing = {gap.model: gap.missing for gap in gaps}
+    reasons = [
+        f"the run is incomplete: {gap.model} has {gap.missing} of {planned} answers missing: {gap.reason}"
+        for gap in gaps
+    ]
+    roles = {name: spec.role for name, spec in prepared.protocol.models.items()}
+    candidate = next(name for name, role in roles.items() if role == "candidate")
+    others = [planned - missing.get(name, 0) for name in prepared.backends if name != candidate]
+    answered, least = planned - missing.get(candidate, 0), min(others, default=0)
+    return Verdict(
+        verdict="inconclusive",
+        reasons=(*reasons, RESUME),
+        metrics=(),
+        coverage=Coverage(
+            candidate=answered, baseline=least, common=min(answered, least), policy=prepared.protocol.decisions.missing
+        ),
+        warnings=(records.Warning(code="missing_examples", message=reasons[0], count=sum(missing.values())),),
+    )
+
+
+def _record(folder: RunFolder, verdict: Verdict, within: Surroundings) -> None:
+    """A finished run is sealed; an incomplete one is only noted."""
+    if within.ledger is None:
+        return
+    if folder.manifest.status == "complete":
+        seal_run(folder, within.ledger, actor=ACTOR, now=within.now())
+        return
+    payload = {"candidate": folder.manifest.candidate, "reasons": list(verdict.reasons)}
+    within.ledger.append(INCOMPLETE, folder.manifest.run_id, ACTOR, payload, now=within.now())
+
+
+def _remove(out: Path, *, wholly: bool) -> None:
+    """Take back what a run that never began has written: nothing stays half-written."""
+    if wholly:
+        shutil.rmtree(out)
+        return
+    for name in (MANIFEST, EXAMPLES, ".lock"):
+        (out / name).unlink(missing_ok=True)

@@ -1,0 +1,152 @@
+"""Everything that can be known, and refused, before a model is asked: protocol, data, metrics, prompts, models."""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import msgspec
+
+from shipworthy import data, metrics, models, protocol
+from shipworthy.errors import BadInput, Refused
+from shipworthy.evaluation.observe import refuse_unscorable
+from shipworthy.evaluation.prompts import render
+from shipworthy.metrics.types import Metric
+from shipworthy.models import Backend
+from shipworthy.protocol import Protocol
+from shipworthy.records import Example, Prompt
+from shipworthy.store import DatasetPrint, Manifest, ModelPrint
+
+NAMED_PACKAGES = ("shipworthy", "aiohttp", "duckdb", "msgspec", "numpy", "peft", "scipy", "torch", "transformers")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A protocol that holds together with its data and models; nothing was asked or written yet."""
+
+    protocol: Protocol
+    path: Path
+    examples: tuple[Example, ...]
+    prompts: tuple[Prompt, ...]
+    metrics: Mapping[str, Metric]
+    backends: Mapping[str, Backend]
+
+
+def read_protocol(path: Path) -> Protocol:
+    """The protocol in a file. Raises: BadInput: the file cannot be read. ProtocolError: it is not valid."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise BadInput(
+            f"the protocol cannot be read: {why}; write one with `shipworthy init`", where=str(path)
+        ) from error
+    return protocol.load(protocol.decode(content, where=str(path)), where=str(path))
+
+
+def prepare(path: Path, environ: Mapping[str, str]) -> Prepared:
+    """Read and check everything a run needs.
+
+    Raises: ShipworthyError: the first thing that would make the run fail, in one sentence.
+    """
+    promised = read_protocol(path)
+    examples = [
+        example for name, spec in promised.datasets.items() for example in data.read(name, spec, folder=path.parent)
+    ]
+    scorers = build_metrics(promised)
+    prompts = render(promised, examples)
+    refuse_unscorable(examples, promised, scorers)
+    backends = {
+        name: models.load(name, spec, folder=path.parent, examples=examples, environ=environ)
+        for name, spec in promised.models.items()
+        if spec.role != "published"
+    }
+    _refuse_unpriced(promised, backends)
+    return Prepared(
+        protocol=promised,
+        path=path,
+        examples=tuple(examples),
+        prompts=tuple(prompts),
+        metrics=scorers,
+        backends=backends,
+    )
+
+
+def build_metrics(promised: Protocol) -> dict[str, Metric]:
+    """The metrics of a protocol by name. Raises: UnknownName, BadInput: no such kind, or its options are wrong."""
+    return {name: metrics.build(name, spec.metric or name, spec.options) for name, spec in promised.metrics.items()}
+
+
+def manifest(prepared: Prepared, *, run_id: str, now: datetime) -> Manifest:
+    """What the run promises: locked before the first response."""
+    promised = prepared.protocol
+    by_dataset = {name: [row for row in prepared.examples if row.dataset == name] for name in promised.datasets}
+    return Manifest(
+        run_id=run_id,
+        created=now.isoformat(timespec="seconds"),
+        protocol=msgspec.to_builtins(promised),
+        protocol_sha256=protocol.digest(promised),
+        protocol_path=str(prepared.path),
+        datasets={
+            name: DatasetPrint(sha256=data.digest(rows), n=len(rows), path=promised.datasets[name].path)
+            for name, rows in by_dataset.items()
+        },
+        models={
+            name: ModelPrint(role=spec.role, identity=_identity(prepared, name))
+            for name, spec in promised.models.items()
+        },
+        candidate=next(name for name, spec in promised.models.items() if spec.role == "candidate"),
+        seeds=promised.seeds,
+        versions=_versions(),
+        environment={"python": platform.python_version(), "system": platform.system(), "machine": platform.machine()},
+        settings={"metric_versions": {name: metric.version for name, metric in prepared.metrics.items()}},
+    )
+
+
+def refuse_changes(locked: Manifest, now: Manifest) -> None:
+    """A run goes on with what it was locked on, or not at all.
+
+    Raises: Refused: the protocol, a dataset or a model is not what it was when the run began.
+    """
+    start_anew = "so this run cannot go on; start a new one without --resume"
+    if locked.protocol_sha256 != now.protocol_sha256:
+        raise Refused(
+            f"{now.protocol_path}: the protocol changed since the run {locked.run_id} was locked, {start_anew}"
+        )
+    for name, print_ in now.datasets.items():
+        if locked.datasets.get(name) != print_:
+            raise Refused(
+                f"{print_.path}: dataset {name!r} changed since the run {locked.run_id} was locked, {start_anew}"
+            )
+    for model, print_of in now.models.items():
+        if locked.models.get(model) != print_of:
+            raise Refused(f"model {model!r} is not what it was when the run {locked.run_id} was locked, {start_anew}")
+
+
+def _identity(prepared: Prepared, model: str) -> dict[str, str]:
+    backend = prepared.backends.get(model)
+    return dict(backend.identity) if backend else {}
+
+
+def _refuse_unpriced(promised: Protocol, backends: Mapping[str, Backend]) -> None:
+    if promised.budget.max_cost_usd is None:
+        return
+    for name, spec in promised.models.items():
+        priced = spec.usd_per_million_input is not None or spec.usd_per_million_output is not None
+        if name in backends and "endpoint" in backends[name].identity and not priced:
+            raise BadInput(
+                f"budget.max_cost_usd needs to know what model {name!r} costs; "
+                "set its usd_per_million_input and usd_per_million_output (0 where it is free)"
+            )
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in NAMED_PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # an extra that is not installed has no version to record
+            continue
+    return found

@@ -1,0 +1,304 @@
+"""Asks every model every prompt under every seed, and writes each answer down before it counts.
+
+What was answered before is never asked again; errors are. Models behind an endpoint are asked side by side, after one
+first prompt to each has shown that all of them are there; local models follow one after another.
+"""
+
+import asyncio
+import time
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Container,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from shipworthy.errors import BackendError, BadInput
+from shipworthy.evaluation.budget import Purse
+from shipworthy.evaluation.progress import Meter, Report
+from shipworthy.evaluation.prompts import digest
+from shipworthy.evaluation.reuse import Cache, Reuse
+from shipworthy.models import Backend
+from shipworthy.protocol.types import Budget
+from shipworthy.records import Prompt, Response
+
+T = TypeVar("T")
+Key = tuple[str, str]
+"""(dataset, example id): one prompt to one model under one seed."""
+
+
+class Log(Protocol):
+    """Where responses go and come from: a run folder."""
+
+    def append(self, response: Response) -> None:
+        """When this returns, the response survives kill -9."""
+        ...
+
+    def responses(self) -> Iterable[Response]:
+        """Every response so far, in order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to ask whom. Example ids are unique within a dataset."""
+
+    prompts: Sequence[Prompt]
+    backends: Mapping[str, Backend]
+    seeds: Sequence[int] = (0,)
+    budget: Budget = field(default_factory=Budget)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A model that was not asked everything: how many responses are missing, and why."""
+
+    model: str
+    missing: int
+    reason: str
+
+
+async def ask(
+    plan: Plan,
+    log: Log,
+    *,
+    report: Report = lambda _: None,
+    cache: Cache | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> list[Gap]:
+    """Ask what was not answered yet; an empty list means that every prompt has a response on disk.
+
+    A response with an error is a response: it counts as a failure of its model. A gap is a prompt that was not asked
+    because the budget ended or the endpoint died, or a model that answered nothing at all: such a run is incomplete
+    and can be resumed.
+
+    Raises: BackendError: a model cannot be reached or loaded and has answered nothing in this run.
+    """
+    try:
+        return await _Runner(plan, log, Reuse(cache), report, clock).run()
+    finally:
+        for backend in plan.backends.values():
+            await backend.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One model under one seed: what is still to be asked."""
+
+    model: str
+    backend: Backend
+    seed: int
+    pending: dict[Key, Prompt]
+
+    @property
+    def remote(self) -> bool:
+        return "endpoint" in self.backend.identity
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What one model has given so far, earlier sessions included."""
+
+    answered: int = 0
+    last_error: str = ""
+    stopped: str = ""
+
+
+@dataclass(slots=True)
+class _History:
+    """What earlier sessions left: who answered what, and what it cost."""
+
+    answered: dict[tuple[str, int], set[Key]] = field(default_factory=dict)
+    requests: int = 0
+    cost_usd: float = 0.0
+
+
+class _Runner:
+    def __init__(self, plan: Plan, log: Log, reuse: Reuse, report: Report, clock: Callable[[], float]) -> None:
+        self._plan = plan
+        self._log = log
+        self._reuse = reuse
+        self._digests = {_key(prompt): digest(prompt) for prompt in plan.prompts}
+        if len(self._digests) < len(plan.prompts):
+            raise BadInput("two prompts of one dataset have the same example id; ids must differ")
+        history = _history(plan, log, self._digests)
+        self._tallies = {model: _Tally() for model in plan.backends}
+        for (model, _), keys in history.answered.items():
+            self._tallies[model].answered += len(keys)
+        self._purse = Purse(plan.budget, requests=history.requests, cost_usd=history.cost_usd)
+        self._meter = Meter(len(plan.prompts) * len(plan.backends) * len(plan.seeds), report, clock)
+        self._meter.skip(sum(map(len, history.answered.values())), history.cost_usd)
+        self._jobs = _planned(plan, history)
+
+    async def run(self) -> list[Gap]:
+        for job in self._jobs:
+            self._from_cache(job)
+        jobs = [job for job in self._jobs if job.pending]
+        remote = _by_model(job for job in jobs if job.remote)
+        await self._prove([model_jobs[0] for model_jobs in remote])
+        await _all([self._model(model_jobs) for model_jobs in remote])
+        for model_jobs in _by_model(job for job in jobs if not job.remote):
+            await self._model(model_jobs)
+            await model_jobs[0].backend.close()
+        return list(self._gaps())
+
+    def _from_cache(self, job: _Job) -> None:
+        for key, prompt in list(job.pending.items()):
+            if (found := self._reuse.find(job.backend, prompt, job.seed)) is not None:
+                again = msgspec.structs.replace(found, example_id=prompt.example_id, dataset=prompt.dataset)
+                self._write(job, key, msgspec.structs.replace(again, extra={**found.extra, "cached": True}))
+
+    async def _prove(self, jobs: Sequence[_Job]) -> None:
+        """Ask the first prompt of every endpoint; nothing is written before all of them have shown to be there."""
+        proving = [(job, next(iter(job.pending.values()))) for job in jobs if self._purse.take(1)]
+        answers = await _all([_answers(job, [prompt]) for job, prompt in proving])
+        for (job, prompt), responses in zip(proving, answers, strict=True):
+            for response in responses:
+                self._take(job, response)
+            self._settle(job, [prompt])
+
+    async def _model(self, jobs: Sequence[_Job]) -> None:
+        """Ask one model everything that is pending, seed by seed; remember why when it stops."""
+        tally = self._tallies[jobs[0].model]
+        try:
+            for job in jobs:
+                while job.pending and not tally.stopped:
+                    await self._parcel(job, tally)
+        except BackendError as error:
+            if not tally.answered:
+                raise
+            tally.stopped = str(error)
+
+    async def _parcel(self, job: _Job, tally: _Tally) -> None:
+        size = self._purse.take(len(job.pending)) if job.remote else len(job.pending)
+        if not size:
+            tally.stopped = self._purse.reason()
+            return
+        parcel = list(job.pending.values())[:size]
+        try:
+            async with _asked(job, parcel) as responses:
+                async for response in responses:
+                    self._take(job, response)
+        except BackendError:
+            if job.remote:
+                self._purse.put_back(sum(_key(prompt) in job.pending for prompt in parcel))
+            raise
+        self._settle(job, parcel)
+
+    def _settle(self, job: _Job, parcel: Sequence[Prompt]) -> None:
+        """What a backend left out although it ended well is a failure like any other."""
+        for prompt in parcel:
+            if _key(prompt) in job.pending:
+                error = "unanswered: the backend gave no response to it"
+                self._take(
+                    job,
+                    Response(example_id=prompt.example_id, dataset=prompt.dataset, model=job.model, error=error),
+                )
+
+    def _take(self, job: _Job, response: Response) -> None:
+        """Write down what a backend gave; it pays for what it was asked."""
+        key = (response.dataset, response.example_id)
+        prompt = job.pending.get(key)
+        if prompt is None:
+            raise BackendError(f"model {job.model!r} answered {key[1]!r} of {key[0]!r}, which it was not asked")
+        written = self._write(job, key, response)
+        if job.remote:
+            self._purse.pay(response.cost_usd or 0.0)
+        self._reuse.keep(job.backend, prompt, job.seed, written)
+
+    def _write(self, job: _Job, key: Key, response: Response) -> Response:
+        """Append, then count: a response that is not on disk does not exist."""
+        written = msgspec.structs.replace(response, model=job.model, seed=job.seed, prompt_sha256=self._digests[key])
+        self._log.append(written)
+        del job.pending[key]
+        tally = self._tallies[job.model]
+        if written.error is None:
+            tally.answered += 1
+        else:
+            tally.last_error = written.error
+        cost_usd = written.cost_usd if job.remote else None
+        self._meter.count(failed=written.error is not None, cost_usd=cost_usd or 0.0)
+        return written
+
+    def _gaps(self) -> Iterator[Gap]:
+        planned = len(self._plan.prompts) * len(self._plan.seeds)
+        for model, tally in self._tallies.items():
+            missing = sum(len(job.pending) for job in self._jobs if job.model == model)
+            if missing:
+                yield Gap(model, missing, tally.stopped)
+            elif planned and not tally.answered:
+                yield Gap(model, planned, f"it answered nothing; the last error was: {tally.last_error}")
+            elif tally.stopped:
+                yield Gap(model, 0, tally.stopped)
+
+
+def _key(prompt: Prompt) -> Key:
+    return prompt.dataset, prompt.example_id
+
+
+def _history(plan: Plan, log: Log, digests: Mapping[Key, str]) -> _History:
+    history = _History()
+    for response in log.responses():
+        backend, key = plan.backends.get(response.model), (response.dataset, response.example_id)
+        if backend is None:
+            continue
+        if "endpoint" in backend.identity:
+            history.requests += 1
+            history.cost_usd += response.cost_usd or 0.0
+        if response.text is not None and response.prompt_sha256 == digests.get(key) and response.seed in plan.seeds:
+            history.answered.setdefault((response.model, response.seed), set()).add(key)
+    return history
+
+
+def _planned(plan: Plan, history: _History) -> list[_Job]:
+    jobs = []
+    for model, backend in plan.backends.items():
+        for seed in plan.seeds:
+            done: Container[Key] = history.answered.get((model, seed), ())
+            pending = {_key(prompt): prompt for prompt in plan.prompts if _key(prompt) not in done}
+            jobs.append(_Job(model, backend, seed, pending))
+    return jobs
+
+
+def _by_model(jobs: Iterable[_Job]) -> list[list[_Job]]:
+    grouped: dict[str, list[_Job]] = {}
+    for job in jobs:
+        grouped.setdefault(job.model, []).append(job)
+    return list(grouped.values())
+
+
+@asynccontextmanager
+async def _asked(job: _Job, prompts: Sequence[Prompt]) -> AsyncIterator[AsyncIterator[Response]]:
+    """A backend's answers, its generator closed at once on the way out (requests in flight are cancelled)."""
+    responses = job.backend.answer(prompts, seed=job.seed)
+    try:
+        yield responses
+    finally:
+        if isinstance(responses, AsyncGenerator):
+            await responses.aclose()
+
+
+async def _answers(job: _Job, prompts: Sequence[Prompt]) -> list[Response]:
+    async with _asked(job, prompts) as responses:
+        return [response async for response in responses]
+
+
+async def _all(work: Sequence[Coroutine[None, None, T]]) -> list[T]:
+    """Everything side by side; when one fails the others are cancelled, and it raises."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in work]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

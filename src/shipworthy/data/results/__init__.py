@@ -5,7 +5,8 @@ one piece of code (`_evidence`) pairs, checks and counts them.
 """
 
 from shipworthy.data.results._evidence import Results
+from shipworthy.data.results._inspect_write import LoggedRun, LoggedSample, write_eval
 from shipworthy.data.results._query import Query
 from shipworthy.data.results._read import BUILT_IN, read
 
-__all__ = ["BUILT_IN", "Query", "Results", "read"]
+__all__ = ["BUILT_IN", "LoggedRun", "LoggedSample", "Query", "Results", "read", "write_eval"]

@@ -1,4 +1,4 @@
-"""Long rows -> Evidence: pair by example and seed, count what is missing, find repeats, decide how a value is judged."""
+"""Long rows -> Evidence: pair by example and seed, count what is missing, find repeats, choose how to judge."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -9,14 +9,18 @@ from numpy.typing import NDArray
 
 from shipworthy import records
 from shipworthy.data._repeats import codes, join, normal
-from shipworthy.data.results._long import Long, Texts
+from shipworthy.data.results._long import Long, Texts, coded
 from shipworthy.data.results._query import Query, known
 from shipworthy.errors import BadInput, MissingEvidence
 from shipworthy.metrics.types import Metric
 from shipworthy.records import ABSENT, ANSWERED, FAILED, Direction, Evidence, Example, Labels, Response
 
 LOWER_IS_BETTER = frozenset(
-    ["perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte", "loss", "nll", "wer", "cer", "ter", "error_rate", "brier", "ece", "mae", "rmse", "mse", "toxicity", "hallucination_rate", "refusal_rate", "cost", "cost_usd", "latency", "latency_s", "tokens"]
+    (
+        *("perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte", "loss", "nll", "wer", "cer", "ter"),
+        *("error_rate", "brier", "ece", "mae", "mse", "rmse", "toxicity", "hallucination_rate"),
+        *("cost", "cost_usd", "latency", "latency_s", "tokens"),
+    )
 )
 _UNITS = {"cost": "usd", "latency_s": "s"}
 _PREFERENCE = ("preference", "win_rate")
@@ -48,8 +52,11 @@ class Results:
 
 
 def build(long: Long, query: Query) -> Results:
-    """Raises: BadInput: an unknown model, metric or slice; a value that stands twice; nothing shared; gold that differs."""
-    pair = tuple(_of(long, role, name) for role, name in (("model", query.candidate), ("model", query.baseline)))
+    """Evidence of the two models.
+
+    Raises: BadInput: an unknown model, metric or slice; a value given twice; no shared example; gold that differs.
+    """
+    pair = tuple(_model(long, name) for name in (query.candidate, query.baseline))
     if query.metric is not None and query.metric not in long.metrics:
         known("metric", query.metric, long.metrics, long.where)
     for name in query.slices:
@@ -76,8 +83,8 @@ def build(long: Long, query: Query) -> Results:
     )
 
 
-def _of(long: Long, what: str, name: str) -> int:
-    return list(long.models).index(known(what, name, long.models, long.where))
+def _model(long: Long, name: str) -> int:
+    return list(long.models).index(known("model", name, long.models, long.where))
 
 
 def _wanted(long: Long, query: Query) -> list[str]:
@@ -167,11 +174,11 @@ def _refuse_apart(long: Long, metric: str, status_MN: NDArray[np.uint8]) -> None
 def _clusters(long: Long, some_N: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
     """Codes of what rises and falls together, and how many examples repeat another's input under their own id."""
     example_N = codes(long.example_R[some_N])
-    declared_N = example_N if long.cluster_R is None else codes(_own(long.cluster_R[some_N], example_N))
+    declared_N = example_N if long.cluster_R is None else codes(_own(list(long.cluster_R[some_N]), example_N))
     if long.input_R is None:
         return join(example_N, declared_N).code_N, 0
     asked_N = codes(_own([None if text is None else _fingerprint(text) for text in long.input_R[some_N]], example_N))
-    found = join(np.maximum(asked_N, 0), join(example_N, declared_N).code_N)
+    found = join(asked_N, join(example_N, declared_N).code_N)
     return found.code_N, len(np.unique(example_N)) - len(np.unique(asked_N))
 
 
@@ -186,23 +193,17 @@ def _fingerprint(text: str) -> int:
 
 def _labels(long: Long, name: str, label_R: Texts, row_MN: NDArray[np.int64]) -> Labels:
     """One label a unit. Raises: BadInput: the two models' rows say different ones."""
-    given = codes(None if label == "" else label for label in label_R)
-    empty = [given[row] for row in np.flatnonzero([label in (None, "") for label in label_R])[:1]]
-    none = int(empty[0]) if empty else -1
-    code_MN = np.where((row_MN >= 0) & (given[row_MN] != none), given[row_MN], -1)
+    names, given = coded(label_R)
+    code_MN = np.where(row_MN >= 0, given[row_MN], -1)
     differ = np.flatnonzero((code_MN[0] >= 0) & (code_MN[1] >= 0) & (code_MN[0] != code_MN[1]))
     if len(differ):
         one, other = (row_MN[side, differ[0]] for side in (0, 1))
-        message = (
-            f"{name!r} is {label_R[other]!r} here and {label_R[one]!r} at {long.place(int(one))} for the same example"
-        )
+        message = f"{name!r} is {label_R[other]!r} here and {label_R[one]!r} at {long.place(int(one))} for one example"
         raise BadInput(f"{message} ({len(differ)} such examples)", where=long.place(int(other)))
     code_N = np.where(code_MN[0] >= 0, code_MN[0], code_MN[1])
-    used, first = np.unique(code_N[code_N >= 0], return_inverse=True)
-    position = {int(code): index for index, code in reversed(list(enumerate(given)))} if len(used) else {}
-    out_N = np.full(len(code_N), -1, dtype=np.int64)
-    out_N[code_N >= 0] = first.reshape(-1)
-    return Labels(names=tuple(str(label_R[position[int(code)]]) for code in used), code_N=out_N)
+    used, used_N = np.unique(code_N[code_N >= 0], return_inverse=True)
+    code_N[code_N >= 0] = used_N.reshape(-1)
+    return Labels(names=tuple(names[code] for code in used), code_N=code_N)
 
 
 def _same_gold(long: Long, pair: Sequence[int]) -> None:

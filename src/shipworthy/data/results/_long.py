@@ -53,8 +53,15 @@ def texts(values: Sequence[str | None]) -> Texts:
     return column
 
 
+def coded(text_R: Texts) -> tuple[list[str], NDArray[np.int64]]:
+    """Labels in the order of first appearance, and (R,) codes into them; -1 where there is no text."""
+    names: dict[str, int] = {}
+    code_R = [-1 if text is None or text == "" else names.setdefault(text, len(names)) for text in text_R]
+    return list(names), np.array(code_R, dtype=np.int64)
+
+
 def concatenate(parts: Sequence[Long]) -> Long:
-    """The rows of all parts under one set of models and metrics. A column that only some parts have is None elsewhere."""
+    """The rows of all parts under one set of models and metrics; a column that a part lacks is None there."""
     if len(parts) == 1:
         return parts[0]
     models = list(dict.fromkeys(name for part in parts for name in part.models))

@@ -34,7 +34,7 @@ def read(paths: Sequence[Path], query: Query) -> Results:
 
 
 def recognise(path: Path) -> str:
-    """`table`, `lm_eval` or `inspect`, by content. Raises: BadInput: no such file, empty, or a folder without results."""
+    """`table`, `lm_eval` or `inspect`, by content. Raises: BadInput: not there, empty, a folder without results."""
     if path.is_dir():
         return _folder(path)
     start = _files.head(path).removeprefix(b"\xef\xbb\xbf").lstrip()

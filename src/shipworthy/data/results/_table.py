@@ -22,8 +22,8 @@ States = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns of one file. `texts(name)`: (R,) text or None. `numbers(name)`: (R,) float, NaN unless (R,) state is GOOD;
-    true and false are 1 and 0."""
+    """Columns of one file. `texts(name)`: (R,) text or None. `numbers(name)`: (R,) float (true 1, false 0) and (R,)
+    state; NaN unless the state is GOOD."""
 
     path: Path
     columns: tuple[str, ...]

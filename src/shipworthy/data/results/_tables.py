@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipworthy.data.results import _table
-from shipworthy.data.results._long import Long, Texts, concatenate, texts
+from shipworthy.data.results._long import Long, Texts, coded, concatenate, texts
 from shipworthy.data.results._query import Query, known
 from shipworthy.data.results._table import Table
 from shipworthy.errors import BadInput
@@ -156,7 +156,7 @@ def _wide(table: Table, query: Query) -> Long:
 
 
 def _value(table: Table, column: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The numbers of these rows; NaN where the cell is empty. Raises: BadInput: NaN, or no number, with line and count."""
+    """The numbers of these rows; NaN for an empty cell. Raises: BadInput: NaN, or no number, with line and count."""
     value_R, state_R = table.numbers(column)
     for state, said in _SAID.items():
         bad = rows[state_R[rows] == state]
@@ -197,9 +197,7 @@ def _refuse_empty(table: Table, column: str, part_R: Texts) -> None:
 
 def _coded(table: Table, column: str, text_R: Texts) -> tuple[list[str], NDArray[np.int64]]:
     _refuse_empty(table, column, text_R)
-    names: dict[str, int] = {}
-    code_R = np.array([names.setdefault(name, len(names)) for name in text_R], dtype=np.int64)
-    return list(names), code_R
+    return coded(text_R)
 
 
 def _seeds(table: Table, rows: NDArray[np.int64]) -> NDArray[np.int64]:

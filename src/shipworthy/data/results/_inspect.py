@@ -1,0 +1,141 @@
+"""inspect_ai logs: `.eval` (a ZIP whose `summaries.json` suffices) and `.json`. Own code, no dependency on inspect.
+
+Format: inspect_ai log version 2. Scores are letters (C 1, P 0.5, I and N 0, as inspect's `value_to_float`), numbers,
+booleans, or a mapping of those (then each key is a metric); epochs are seeds; a sample that errored counts against its
+model.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from shipworthy.data.results import _zip
+from shipworthy.data.results._logs import Score, called, long_rows
+from shipworthy.data.results._long import Long
+from shipworthy.data.results._query import Query, known
+from shipworthy.errors import BadInput
+
+_LETTERS = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}
+_WORDS = {"yes": 1.0, "true": 1.0, "correct": 1.0, "no": 0.0, "false": 0.0, "incorrect": 0.0}
+LATENCY = "latency_s"
+
+
+def read(paths: Sequence[Path], query: Query) -> Long:
+    """Raises: BadInput: a log that is damaged or did not finish, a score that is no number."""
+    logs = [log for given in paths for log in (sorted(given.rglob("*.eval")) if given.is_dir() else [given])]
+    where = ", ".join(map(str, paths))
+    scores: list[Score] = []
+    models: list[str] = []
+    for path in logs:
+        header, samples = _open(path)
+        run = header["eval"]
+        model = called(query, [str(run.get("model", path.stem)), path.name, path.stem, str(path), path.parent.name])
+        models.append(model)
+        if model in (query.candidate, query.baseline):
+            scores += _scores(path, run, samples, model, query)
+    for name in (query.candidate, query.baseline):
+        known("model", name, models, where)
+    if not scores:
+        raise BadInput("no sample of these logs has a score", where=where)
+    return long_rows(scores, source="inspect_ai log", where=where, better={LATENCY: "lower"}, extras=(LATENCY,))
+
+
+def _open(path: Path) -> tuple[Mapping[str, Any], list[dict[str, Any]]]:
+    """Header and samples of one finished log."""
+    if path.read_bytes()[:2] != b"PK":
+        header = _json(path.read_bytes(), str(path))
+        samples = header.get("samples")
+    else:
+        inside = _zip.names(path)
+        if "header.json" not in inside:
+            raise BadInput(
+                "the evaluation did not finish (no header.json, status started); run it to its end", where=str(path)
+            )
+        header = _json(_zip.member(path, "header.json"), f"{path}!header.json")
+        samples = (
+            _json(_zip.member(path, "summaries.json"), f"{path}!summaries.json") if "summaries.json" in inside else None
+        )
+    if not isinstance(header, dict) or not isinstance(header.get("eval"), dict):
+        raise BadInput("this is not a log of inspect_ai: it has no 'eval'", where=str(path))
+    if header.get("status") != "success":
+        raise BadInput(
+            f"the evaluation did not finish (status {header.get('status')}); run it to its end", where=str(path)
+        )
+    if not samples:
+        raise BadInput("the log holds no samples; run inspect with log_samples", where=str(path))
+    return header, samples
+
+
+def _json(raw: bytes, where: str) -> Any:
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise BadInput("this is not the JSON of an inspect_ai log, or it was cut off", where=where) from None
+
+
+def _scores(
+    path: Path, run: Mapping[str, Any], samples: Sequence[Mapping[str, Any]], model: str, query: Query
+) -> Iterator[Score]:
+    task = str(run.get("task", "task"))
+    metrics = list(dict.fromkeys(name for sample in samples for name, _ in _values(sample, str(path))))
+    if not metrics:
+        return
+    for sample in samples:
+        where = f"{path}!sample {sample.get('id')} epoch {sample.get('epoch', 1)}"
+        values = dict(_values(sample, where))
+        if sample.get("error"):
+            values = dict.fromkeys(metrics, None)
+        elif isinstance(seconds := sample.get("total_time"), int | float):
+            values[LATENCY] = float(seconds)
+        metadata = sample.get("metadata") or {}
+        labels = _labels(metadata, task, query, where)
+        for name, value in values.items():
+            yield Score(
+                example=f"{task}/{sample.get('id')}",
+                model=model,
+                metric=name,
+                value=value,
+                where=where,
+                seed=int(sample.get("epoch", 1)),
+                labels=labels,
+                cluster=None if query.cluster is None else str(metadata.get(query.cluster, "")) or None,
+                asked=msgspec.json.encode(sample.get("input")).decode(),
+                gold=msgspec.json.encode(sample.get("target")).decode(),
+            )
+
+
+def _values(sample: Mapping[str, Any], where: str) -> Iterator[tuple[str, float | None]]:
+    """(metric, value) of one sample: the scorer's name, or scorer/key where it gives a mapping."""
+    for scorer, score in (sample.get("scores") or {}).items():
+        value = score.get("value") if isinstance(score, dict) else score
+        if isinstance(value, dict):
+            for key, part in value.items():
+                yield f"{scorer}/{key}", _number(part, f"{scorer}/{key}", where)
+        else:
+            yield scorer, _number(value, scorer, where)
+
+
+def _number(value: Any, metric: str, where: str) -> float:
+    if isinstance(value, str) and value in _LETTERS:
+        return _LETTERS[value]
+    if isinstance(value, str) and value.strip().lower() in _WORDS:
+        return _WORDS[value.strip().lower()]
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise BadInput(
+            f"{metric} is {str(value)[:40]!r}, which is no score (C, I, P, N or a number)", where=where
+        ) from None
+    if not math.isfinite(number):
+        raise BadInput(f"{metric} is {number}, which is not a score", where=where)
+    return number
+
+
+def _labels(metadata: Mapping[str, Any], task: str, query: Query, where: str) -> dict[str, str]:
+    for name in (*query.slices, *filter(None, [query.cluster])):
+        if name != "task":
+            known("key of the samples' metadata", name, ["task", *metadata], where)
+    return {"task": task} | {name: str(metadata[name]) for name in query.slices if name != "task"}

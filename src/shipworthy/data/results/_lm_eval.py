@@ -1,0 +1,168 @@
+"""lm-evaluation-harness: `samples_*.jsonl` (with `results_*.json` beside them for the model's name and directions).
+
+Format: lm_eval's `evaluate` with `--log_samples`. Rows are paired on task and doc_id; the same doc_id must be the same
+document, asked by the same prompt (doc_hash, prompt_hash, target_hash), or the comparison is refused.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shipworthy.data import _files, _rows
+from shipworthy.data.results._logs import Score, called, long_rows
+from shipworthy.data.results._long import Long
+from shipworthy.data.results._query import Query, known
+from shipworthy.errors import BadInput
+from shipworthy.records import Direction
+
+_NAME = re.compile(r"^samples_(?P<task>.+?)(?:_(?P<time>\d{4}-\d{2}-\d{2}T[\d.:\-]+))?$")
+_NOT_METRICS = frozenset(
+    (
+        *("doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics"),
+        *("doc_hash", "prompt_hash", "target_hash", "task_name", "model_name"),
+    )
+)
+_HASHES = {
+    "doc_hash": "is another document",
+    "prompt_hash": "was asked with another prompt",
+    "target_hash": "has another right answer",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Samples:
+    """One samples file: which model and task, and what the results file beside it says."""
+
+    path: Path
+    model: str
+    task: str
+    better: Mapping[str, Direction]
+    task_hash: str | None
+
+
+def read(paths: Sequence[Path], query: Query) -> Long:
+    """Raises: BadInput: averages without samples, a broken line, other documents, prompts or tasks for the two models."""
+    files = [_describe(path, given, query) for given in paths for path in _samples(given)]
+    where = ", ".join(map(str, paths))
+    for name in (query.candidate, query.baseline):
+        known("model", name, [file.model for file in files], where)
+    _same_tasks(files, query)
+    hashes: dict[tuple[str, str], tuple[str, str]] = {}
+    chosen = [file for file in files if file.model in (query.candidate, query.baseline)]
+    scores = [score for file in chosen for score in _read(file, query, hashes)]
+    if not scores:
+        raise BadInput("no sample has a number as its score; corpus metrics cannot be paired", where=where)
+    better = {name: side for file in files for name, side in file.better.items()}
+    return long_rows(scores, source="lm-evaluation-harness samples", where=where, better=better)
+
+
+def _samples(given: Path) -> list[Path]:
+    """The samples files behind a path that somebody gave: itself, those in the folder, those beside the averages."""
+    if given.is_dir():
+        found = sorted(given.rglob("samples_*.jsonl"))
+    elif given.suffix == ".json":
+        time = given.stem.removeprefix("results_")
+        found = sorted(given.parent.glob(f"samples_*_{time}.jsonl"))
+    else:
+        return [given]
+    if not found:
+        raise BadInput(
+            "only averages are here; run lm_eval with --log_samples and compare its samples", where=str(given)
+        )
+    return found
+
+
+def _describe(path: Path, given: Path, query: Query) -> _Samples:
+    match = _NAME.match(path.stem)
+    task, time = (match["task"], match["time"]) if match else (path.stem, None)
+    beside = path.with_name(f"results_{time}.json")
+    results: dict[str, Any] = _rows.value(_files.text(beside)) if time and beside.is_file() else {}
+    config = results.get("config") or {}
+    spoken = [results.get("model_name"), results.get("model_name_sanitized"), _pretrained(config.get("model_args"))]
+    names = [str(name) for name in spoken if name] + [path.parent.name, given.name, given.stem, str(given), path.stem]
+    higher = (results.get("higher_is_better") or {}).get(task) or {}
+    return _Samples(
+        path=path,
+        model=called(query, names),
+        task=task,
+        better={name: "higher" if up else "lower" for name, up in higher.items() if up is not None},
+        task_hash=(results.get("task_hashes") or {}).get(task),
+    )
+
+
+def _pretrained(arguments: Any) -> str | None:
+    if isinstance(arguments, Mapping):
+        return arguments.get("pretrained")
+    found = re.search(r"(?:^|,)pretrained=([^,]+)", str(arguments or ""))
+    return found[1] if found else None
+
+
+def _same_tasks(files: Sequence[_Samples], query: Query) -> None:
+    """Raises: BadInput: one task, two definitions."""
+    seen: dict[str, _Samples] = {}
+    for file in files:
+        if file.task_hash is None or file.model not in (query.candidate, query.baseline):
+            continue
+        other = seen.setdefault(file.task, file)
+        if other.task_hash != file.task_hash and other.model != file.model:
+            message = f"task {file.task!r} differs from the one of {other.model!r} (task_hash); run both on one version"
+            raise BadInput(message, where=str(file.path))
+
+
+def _read(file: _Samples, query: Query, hashes: dict[tuple[str, str], tuple[str, str]]) -> Iterator[Score]:
+    for row in _rows.rows(file.path):
+        where = f"{file.path}:{row.line}"
+        if isinstance(row, _rows.Bad):
+            raise BadInput(row.why, where=where)
+        if "doc_id" not in row.fields:
+            raise BadInput("this sample has no 'doc_id'; is the file from lm_eval?", where=where)
+        example = f"{file.task}/{row.fields['doc_id']}"
+        _same_document(example, row.fields, where, hashes)
+        yield from _scores(file, row.fields, query, example, where)
+
+
+def _same_document(
+    example: str, fields: Mapping[str, Any], where: str, hashes: dict[tuple[str, str], tuple[str, str]]
+) -> None:
+    for name, said in _HASHES.items():
+        if name in fields:
+            found, place = hashes.setdefault((example, name), (str(fields[name]), where))
+            if found != str(fields[name]):
+                raise BadInput(
+                    f"{example!r} {said} than at {place} ({name} differs); compare one set of prompts", where=where
+                )
+
+
+def _scores(file: _Samples, fields: Mapping[str, Any], query: Query, example: str, where: str) -> Iterator[Score]:
+    doc = fields.get("doc") if isinstance(fields.get("doc"), dict) else {}
+    labels = {"task": file.task, **_labels(doc or {}, query, where)}
+    chosen = str(fields.get("filter") or "none")
+    cluster = str((doc or {}).get(query.cluster)) if query.cluster and query.cluster in (doc or {}) else None
+    for name in fields.get("metrics") or [key for key in fields if key not in _NOT_METRICS]:
+        value = fields.get(name)
+        if not isinstance(value, int | float):
+            continue
+        if not math.isfinite(value):
+            raise BadInput(f"{name} is {value}, which is not a score", where=where)
+        yield Score(
+            example=example,
+            model=file.model,
+            metric=name if chosen == "none" else f"{name},{chosen}",
+            value=float(value),
+            where=where,
+            labels=labels,
+            cluster=cluster,
+            asked=fields.get("prompt_hash"),
+            gold=json.dumps(fields["target"], sort_keys=True) if "target" in fields else None,
+        )
+
+
+def _labels(doc: Mapping[str, Any], query: Query, where: str) -> dict[str, str]:
+    for name in (*query.slices, *filter(None, [query.cluster])):
+        if name != "task":
+            known("column of the documents", name, ["task", *doc], where)
+    return {name: str(doc[name]) for name in query.slices if name != "task"}

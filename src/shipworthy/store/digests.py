@@ -18,7 +18,7 @@ def canonical(value: Any) -> bytes:
 
 def of_value(value: Any) -> str:
     """SHA-256 of a value's canonical JSON."""
-    return hashlib.sha256(canonical(value)).hexdigest()
+    return of_bytes(canonical(value))
 
 
 def of_file(path: Path) -> str:
@@ -28,3 +28,8 @@ def of_file(path: Path) -> str:
         while piece := stream.read(_CHUNK):
             digest.update(piece)
     return digest.hexdigest()
+
+
+def of_bytes(content: bytes) -> str:
+    """SHA-256 of bytes."""
+    return hashlib.sha256(content).hexdigest()

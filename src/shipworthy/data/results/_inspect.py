@@ -81,8 +81,7 @@ def _scores(
 ) -> Iterator[Score]:
     task = str(run.get("task", "task"))
     metrics = list(dict.fromkeys(name for sample in samples for name, _ in _values(sample, str(path))))
-    if not metrics:
-        return
+    _check_columns(path, samples, query)
     for sample in samples:
         where = f"{path}!sample {sample.get('id')} epoch {sample.get('epoch', 1)}"
         values = dict(_values(sample, where))
@@ -91,7 +90,7 @@ def _scores(
         elif isinstance(seconds := sample.get("total_time"), int | float):
             values[LATENCY] = float(seconds)
         metadata = sample.get("metadata") or {}
-        labels = _labels(metadata, task, query, where)
+        labels = _labels(metadata, task, query)
         for name, value in values.items():
             yield Score(
                 example=f"{task}/{sample.get('id')}",
@@ -134,8 +133,11 @@ def _number(value: Any, metric: str, where: str) -> float:
     return number
 
 
-def _labels(metadata: Mapping[str, Any], task: str, query: Query, where: str) -> dict[str, str]:
+def _check_columns(path: Path, samples: Sequence[Mapping[str, Any]], query: Query) -> None:
+    keys = dict.fromkeys(key for sample in samples for key in sample.get("metadata") or {})
     for name in (*query.slices, *filter(None, [query.cluster])):
-        if name != "task":
-            known("key of the samples' metadata", name, ["task", *metadata], where)
-    return {"task": task} | {name: str(metadata[name]) for name in query.slices if name != "task"}
+        known("key of the samples' metadata", name, ["task", *keys], str(path))
+
+
+def _labels(metadata: Mapping[str, Any], task: str, query: Query) -> dict[str, str]:
+    return {"task": task} | {name: str(metadata[name]) for name in query.slices if name in metadata}

@@ -45,7 +45,7 @@ class _Samples:
 
 
 def read(paths: Sequence[Path], query: Query) -> Long:
-    """Raises: BadInput: averages without samples, a broken line, other documents, prompts or tasks for the two models."""
+    """Raises: BadInput: averages without samples, a broken line, other documents, prompts or tasks for one model."""
     files = [_describe(path, given, query) for given in paths for path in _samples(given)]
     where = ", ".join(map(str, paths))
     for name in (query.candidate, query.baseline):
@@ -114,12 +114,14 @@ def _same_tasks(files: Sequence[_Samples], query: Query) -> None:
 
 
 def _read(file: _Samples, query: Query, hashes: dict[tuple[str, str], tuple[str, str]]) -> Iterator[Score]:
-    for row in _rows.rows(file.path):
+    for number, row in enumerate(_rows.rows(file.path)):
         where = f"{file.path}:{row.line}"
         if isinstance(row, _rows.Bad):
             raise BadInput(row.why, where=where)
         if "doc_id" not in row.fields:
             raise BadInput("this sample has no 'doc_id'; is the file from lm_eval?", where=where)
+        if number == 0:
+            _check_columns(row.fields, query, where)
         example = f"{file.task}/{row.fields['doc_id']}"
         _same_document(example, row.fields, where, hashes)
         yield from _scores(file, row.fields, query, example, where)
@@ -138,10 +140,11 @@ def _same_document(
 
 
 def _scores(file: _Samples, fields: Mapping[str, Any], query: Query, example: str, where: str) -> Iterator[Score]:
-    doc = fields.get("doc") if isinstance(fields.get("doc"), dict) else {}
-    labels = {"task": file.task, **_labels(doc or {}, query, where)}
+    said = fields.get("doc")
+    doc: Mapping[str, Any] = said if isinstance(said, dict) else {}
+    labels = {"task": file.task} | {name: str(doc[name]) for name in query.slices if name in doc}
     chosen = str(fields.get("filter") or "none")
-    cluster = str((doc or {}).get(query.cluster)) if query.cluster and query.cluster in (doc or {}) else None
+    cluster = str(doc[query.cluster]) if query.cluster in doc else None
     for name in fields.get("metrics") or [key for key in fields if key not in _NOT_METRICS]:
         value = fields.get(name)
         if not isinstance(value, int | float):
@@ -161,8 +164,7 @@ def _scores(file: _Samples, fields: Mapping[str, Any], query: Query, example: st
         )
 
 
-def _labels(doc: Mapping[str, Any], query: Query, where: str) -> dict[str, str]:
+def _check_columns(fields: Mapping[str, Any], query: Query, where: str) -> None:
+    doc = fields.get("doc")
     for name in (*query.slices, *filter(None, [query.cluster])):
-        if name != "task":
-            known("column of the documents", name, ["task", *doc], where)
-    return {name: str(doc[name]) for name in query.slices if name != "task"}
+        known("column of the documents", name, ["task", *(doc if isinstance(doc, dict) else ())], where)

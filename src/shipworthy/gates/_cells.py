@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +36,7 @@ class Cells:
     def sums(self, values_N: Floats) -> Floats:
         """(S,): total of the values in each kept cell."""
         parts = [np.array([values_N.sum()])]
-        for label in self.columns:
-            parts.append(np.bincount(label.code_N + 1, weights=values_N, minlength=len(label.names) + 1)[1:])
+        parts += [np.bincount(c.code_N + 1, weights=values_N, minlength=len(c.names) + 1)[1:] for c in self.columns]
         return np.asarray(np.concatenate(parts)[self.keep_S])
 
     def rows(self) -> list[Ints]:
@@ -45,7 +45,7 @@ class Cells:
         for label in self.columns:
             order = np.argsort(label.code_N, kind="stable")
             edges = np.searchsorted(label.code_N[order], np.arange(len(label.names) + 1))
-            every += [order[start:end] for start, end in zip(edges[:-1], edges[1:], strict=True)]
+            every += [order[start:end] for start, end in pairwise(edges)]
         return [rows for rows, keep in zip(every, self.keep_S, strict=True) if keep]
 
 

@@ -34,11 +34,9 @@ def contrast(pair: Pair, columns: Sequence[str], *, alpha: float, draws: int, rn
         return rank(pair, cells, alpha, draws, rng)
     if kind == "corpus" or not _weigh_one(pair):
         return corpus(pair, cells, alpha, draws, rng)
-    if kind == "binary" and pair.independent:
-        return (
-            binary_alone(pair, cells, alpha) if pair.base_NK is None else binary_pair(pair, pair.base_NK, cells, alpha)
-        )
-    return clustered(pair, cells, alpha)
+    if kind != "binary" or not pair.independent:
+        return clustered(pair, cells, alpha)
+    return binary_alone(pair, cells, alpha) if pair.base_NK is None else binary_pair(pair, pair.base_NK, cells, alpha)
 
 
 def compare_all(question: Question, rows: Rows, rules: Sequence[Rule], rng: np.random.Generator) -> list[Comparison]:

@@ -45,7 +45,7 @@ def monitored_rules(question: Question, rows: Rows, declared: Sequence[Rule]) ->
 
 
 def task_metric(question: Question, declared: Sequence[Rule]) -> str | None:
-    """The metric that says how well the task is done: the first on a test set where more is better, gated ones first."""
+    """The metric of the task: the first one, gated ones before others, on a test set where more is better."""
     names = [*(rule.metric for rule in declared), *question.metrics]
     for name in names:
         metric = question.metrics[name]
@@ -91,7 +91,7 @@ def _difficulty_finding(
     low, high = (float(limit) for limit in wilson(right, n, alpha=question.decisions.alpha))
     text = (
         f"of {n:,} examples {label}, {question.candidate} solves {right:,}: "
-        f"{right / n:.2f} [{low:.2f}, {high:.2f}]; a fresh run of a baseline would differ there too, so no gain is given"
+        f"{right / n:.2f} [{low:.2f}, {high:.2f}]; a baseline run afresh would differ there too, so no gain is given"
     )
     return Finding(
         gate=f"{metric} by difficulty",

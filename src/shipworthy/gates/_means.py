@@ -7,6 +7,7 @@ from shipworthy.gates._cells import Cells
 from shipworthy.gates._contrast import Contrast, Spread, named, too_small
 from shipworthy.gates._pairs import Pair
 from shipworthy.metrics.types import Floats
+from shipworthy.records import Effect
 from shipworthy.stats.clustered import Means, cluster_means
 from shipworthy.stats.effects import cohens_h
 from shipworthy.stats.paired import p_better, score_z, tango
@@ -117,9 +118,9 @@ def clustered(pair: Pair, cells: Cells, alpha: float) -> Contrast:
 
 def _by_cell(values_NM: Floats, pair: Pair, cells: Cells) -> Means:
     codes = None if pair.independent else pair.cluster_N
+    slices = [(label.code_N, len(label.names)) for label in cells.columns]
     parts = [cluster_means(values_NM, codes)]
-    for label in cells.columns:
-        parts.append(cluster_means(values_NM, codes, slices_N=label.code_N, n_slices=len(label.names)))
+    parts += [cluster_means(values_NM, codes, slices_N=codes_N, n_slices=size) for codes_N, size in slices]
     return Means(
         mean_SM=np.concatenate([part.mean_SM for part in parts])[cells.keep_S],
         se_SM=np.concatenate([part.se_SM for part in parts])[cells.keep_S],
@@ -169,7 +170,7 @@ def _known(p_S: Floats) -> Floats:
     return np.asarray(np.nan_to_num(p_S, nan=1.0))
 
 
-def _d_z(mean_S: Floats, cells: Cells, gain_N: Floats) -> tuple[object, ...]:
+def _d_z(mean_S: Floats, cells: Cells, gain_N: Floats) -> tuple[Effect | None, ...]:
     n = cells.sums(np.ones(len(gain_N)))
     centred = gain_N - gain_N.mean()
     variance = cells.sums(centred**2) / n - (cells.sums(centred) / n) ** 2

@@ -191,9 +191,7 @@ def size_to_gate(question: Question, rule: Rule, comparison: Comparison) -> int:
     planning, alpha, margin = question.planning, question.decisions.alpha, rule.limit
     metric, pair = question.metrics[rule.metric], comparison.pair
     if metric.kind == "binary" and rule.compares:
-        plain = (
-            examples_binary(planning.disagreement, margin=margin, alpha=alpha, power=_CHANCE) if margin > 0 else None
-        )
+        plain = examples_binary(planning.disagreement, margin=margin, alpha=alpha, power=_CHANCE)
     elif metric.unit == "share" and rule.compares:
         plain = examples_for(margin, planning.sd**2, alpha=alpha, power=_CHANCE)
     elif metric.kind == "binary":

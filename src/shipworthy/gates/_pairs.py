@@ -13,6 +13,7 @@ from shipworthy.metrics.types import Floats, Metric
 from shipworthy.records import ABSENT, FAILED, Evidence, Labels
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 Policy = Literal["fail", "wrong", "common"]
 
 
@@ -116,7 +117,7 @@ def _failed(table: Evidence, models: Sequence[str]) -> tuple[int, int]:
 
 def _covered(pair: Pair, statuses: Sequence[NDArray[np.uint8]], policy: Policy) -> Pair:
     absent = [status == ABSENT for status in statuses]
-    either = np.logical_or.reduce(absent)
+    either: Bools = np.asarray(np.logical_or.reduce(absent))
     if not either.any():
         return pair
     seen = replace(pair, missing=int(either.sum()), missing_where=_where(pair.slices, either))
@@ -126,7 +127,7 @@ def _covered(pair: Pair, statuses: Sequence[NDArray[np.uint8]], policy: Policy) 
     return _kept(seen, ~either)
 
 
-def _filled(counts_NK: Floats, absent_N: NDArray[np.bool_], metric: Metric) -> Floats:
+def _filled(counts_NK: Floats, absent_N: Bools, metric: Metric) -> Floats:
     filled = counts_NK.copy()
     filled[absent_N] = metric.failure
     return filled
@@ -136,14 +137,18 @@ def _measured(pair: Pair) -> Pair:
     """Without the units that carry no measurement: a quantile or a score has no place for a row of weight 0."""
     if pair.metric.kind == "corpus":
         return pair
-    weightless = ~pair.ours_NK.any(axis=1)
+    weightless = _weightless(pair.ours_NK)
     if pair.base_NK is not None:
-        base = ~pair.base_NK.any(axis=1)
+        base = _weightless(pair.base_NK)
         weightless = weightless | base if pair.metric.kind in ("quantile", "rank") else weightless & base
     return _kept(pair, ~weightless) if weightless.any() else pair
 
 
-def _kept(pair: Pair, keep_N: NDArray[np.bool_]) -> Pair:
+def _weightless(counts_NK: Floats) -> Bools:
+    return np.asarray(~counts_NK.any(axis=1), dtype=np.bool_)
+
+
+def _kept(pair: Pair, keep_N: Bools) -> Pair:
     labels = {name: Labels(names=label.names, code_N=label.code_N[keep_N]) for name, label in pair.slices.items()}
     return replace(
         pair,
@@ -155,7 +160,7 @@ def _kept(pair: Pair, keep_N: NDArray[np.bool_]) -> Pair:
     )
 
 
-def _where(slices: Mapping[str, Labels], lost_N: NDArray[np.bool_]) -> str:
+def _where(slices: Mapping[str, Labels], lost_N: Bools) -> str:
     """The labels that lose most rows, in words: `topic=law 12, topic=tax 3`."""
     counts = [
         (int(count), f"{column}={label.names[code]}")

@@ -22,7 +22,7 @@ def because(judged: Judged, interval: Interval, ours: Interval, base: Interval |
 
 
 def reasons(decision: Decision, judged: Sequence[Judged], sentences: Sequence[str]) -> tuple[str, ...]:
-    """Why the verdict is what it is, worst first: what blocks, what is unsure, what asks for a signature, what passed."""
+    """Why the verdict is what it is, worst first: what blocks, is unsure, asks for a signature, passed."""
     told = list(zip(judged, sentences, strict=True))
     hard = [(one, text) for one, text in told if one.cell.rule.level == "hard"]
     lines = [_line("FAIL", one, text) for one, text in _by_fast(hard) if one.outcome == "fail"]

@@ -6,11 +6,11 @@ from itertools import chain
 
 import numpy as np
 
+from shipworthy import records
 from shipworthy.gates._compare import Comparison
 from shipworthy.gates._outcomes import Cell, Judged
-from shipworthy.gates._pairs import Rows
 from shipworthy.gates.question import Question
-from shipworthy.records import FAILED, Evidence, Warning
+from shipworthy.records import Evidence
 from shipworthy.stats.refusal import MIN_CLUSTERS
 
 FEW_DISCORDANT = 10
@@ -22,11 +22,11 @@ _SHOWN = 8
 class Notice:
     """A warning and the metric it is about; None: the whole run."""
 
-    warning: Warning
+    warning: records.Warning
     metric: str | None = None
 
 
-def before(question: Question, rows: Rows, evidence: Sequence[Evidence], cells: Sequence[Cell]) -> list[Notice]:
+def before(question: Question, evidence: Sequence[Evidence], cells: Sequence[Cell]) -> list[Notice]:
     """Everything that can be seen before an outcome is decided, so that a gate can require its absence."""
     comparisons = _distinct([cell.comparison for cell in cells])
     found = chain(
@@ -44,10 +44,8 @@ def before(question: Question, rows: Rows, evidence: Sequence[Evidence], cells: 
 
 def after(judged: Sequence[Judged]) -> list[Notice]:
     """What only the outcomes show: hard gates that too few examples left open."""
-    open_ = [
-        one for one in judged if one.outcome == "inconclusive" and one.cell.rule.level == "hard" and one.cell.gates
-    ]
-    short = [one for one in open_ if one.n_needed is not None]
+    hard = [one for one in judged if one.cell.rule.level == "hard" and one.cell.gates]
+    short = [one for one in hard if one.outcome == "inconclusive" and one.n_needed is not None]
     if not short:
         return []
     worst = max(short, key=lambda one: one.n_needed or 0)
@@ -55,7 +53,7 @@ def after(judged: Sequence[Judged]) -> list[Notice]:
         f"{len(short)} hard gate cells are open because n is small; the largest need is about "
         f"{worst.n_needed:,} examples, for {worst.cell.rule.name}"
     )
-    return [Notice(warning=Warning(code="underpowered", message=message, count=len(short)))]
+    return [Notice(warning=records.Warning(code="underpowered", message=message, count=len(short)))]
 
 
 def _distinct(comparisons: Sequence[Comparison]) -> list[Comparison]:
@@ -103,18 +101,17 @@ def _about(question: Question, comparison: Comparison) -> Iterator[Notice]:
         )
         yield _notice("missing_examples", text, pair.missing, metric)
     unmeasured = pair.dropped - (pair.missing if question.decisions.missing != "wrong" else 0)
-    if (pair.metric.survivorship and sum(pair.failed)) or (pair.metric.kind in ("quantile", "rank") and unmeasured > 0):
-        count = max(sum(pair.failed), unmeasured)
-        yield _notice(
-            "survivorship", f"{metric} is over successes only: {count:,} answers carry no weight", count, metric
-        )
+    failed = pair.failed[0] + pair.failed[1]
+    if (pair.metric.survivorship and failed) or (pair.metric.kind in ("quantile", "rank") and unmeasured > 0):
+        count = max(failed, unmeasured)
+        text = f"{metric} is over successes only: {count:,} answers carry no weight"
+        yield _notice("survivorship", text, count, metric)
     if found.clusters_S[0] < MIN_CLUSTERS:
         text = f"{metric} rests on {found.clusters_S[0]:.0f} clusters; an interval needs {MIN_CLUSTERS}"
         yield _notice("few_clusters", text, int(found.clusters_S[0]), metric)
     if found.changed_S[0] < FEW_DISCORDANT and comparison.baseline:
-        text = (
-            f"{metric}: {question.candidate} and {comparison.baseline} differ on {found.changed_S[0]:.0f} examples only"
-        )
+        changed = f"{found.changed_S[0]:.0f} examples only"
+        text = f"{metric}: {question.candidate} and {comparison.baseline} differ on {changed}"
         yield _notice("few_discordant", text, int(found.changed_S[0]), metric)
 
 
@@ -132,8 +129,8 @@ def _small_slices(cells: Sequence[Cell]) -> Iterator[Notice]:
         named = ", ".join(f"{label} ({n:,})" for n, label in sorted(sizes)[:_SHOWN])
         more = f" and {len(sizes) - _SHOWN} more" if len(sizes) > _SHOWN else ""
         text = (
-            f"{rule}: {len(sizes)} of {column}'s labels are too small to gate (about {small[0].needed_to_gate:,} examples "
-            f"are needed; they are watched and block only when shown worse): {named}{more}"
+            f"{rule}: {len(sizes)} of {column}'s labels are too small to gate (about {small[0].needed_to_gate:,} "
+            f"examples are needed; they are watched and block only when shown worse): {named}{more}"
         )
         yield _notice("slice_too_small", text, len(sizes), small[0].rule.metric)
 
@@ -159,9 +156,9 @@ def _single_seed(question: Question, evidence: Sequence[Evidence]) -> Iterator[N
 def _gate_count(question: Question) -> Iterator[Notice]:
     hard = sum(gate.level == "hard" for gate in question.gates)
     if hard > MANY_HARD_GATES:
-        text = f"{hard} hard gates must all pass; above {MANY_HARD_GATES} good candidates seldom do, so monitor some instead"
+        text = f"{hard} hard gates must all pass; above {MANY_HARD_GATES} good candidates seldom do, so monitor some"
         yield _notice("many_hard_gates", text, hard)
 
 
 def _notice(code: str, message: str, count: int, metric: str | None = None) -> Notice:
-    return Notice(warning=Warning(code=code, message=message, count=count), metric=metric)
+    return Notice(warning=records.Warning(code=code, message=message, count=count), metric=metric)

@@ -31,7 +31,7 @@ def judge(question: Question, evidence: Sequence[Evidence], *, rng: np.random.Ge
     rules += monitored_rules(question, rows, rules)
     comparisons = compare_all(question, rows, rules, rng)
     cells = [cell for rule, c in zip(rules, comparisons, strict=True) for cell in cells_for(question, rule, c)]
-    notices = checks.before(question, rows, evidence, cells)
+    notices = checks.before(question, evidence, cells)
     judged = [_required(one, notices) for one in decide(question, cells)]
     decision = _decision(judged)
     findings = [_finding(question, one) for one in judged]

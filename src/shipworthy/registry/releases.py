@@ -1,14 +1,14 @@
 """Make releases from runs, put them into production, take them back, and prove that nothing was changed since."""
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from shipworthy.errors import BadInput, IntegrityError, Refused, ShipworthyError
-from shipworthy.records import Record, Verdict
+from shipworthy.records import Record
+from shipworthy.registry.judging import Judge, judged_again
 from shipworthy.registry.release import FOLDER, Release, decode, encode, parts_of, read, release_path
 from shipworthy.registry.sign_off import sign_off_problems, standings, valid_sign_off
 from shipworthy.store import RunFolder, digests
@@ -18,8 +18,6 @@ from shipworthy.store.run_folder import EVIDENCE, VERDICT
 from shipworthy.store.run_seal import Problem, check_run, require_intact
 
 CREATED, PROMOTED, ROLLED_BACK = "release.created", "release.promoted", "release.rolled_back"
-Judge = Callable[[RunFolder], Verdict]
-"""Judges a finished run again from what lies in its folder: the same evidence, protocol and random seed."""
 
 
 class Listed(Record):
@@ -52,7 +50,7 @@ class Registry:
             Refused: the verdict does not allow a release.
         """
         seal = require_intact(run, self.ledger)
-        _raise_first([*sign_off_problems(run, self.ledger), *self._verdict_problems(run)])
+        _raise_first(self.verify_run(run))
         signed = self._licence(run, now)
         make_folder(self.home / FOLDER)
         with folder_lock(self.home / FOLDER):
@@ -142,6 +140,14 @@ class Registry:
             return [Problem(where=str(release_path(self.home, id)), because="is not in the ledger")]
         return [problem for one in ([id] if id else known) for problem in self._release_problems(one)]
 
+    def verify_run(self, run: RunFolder) -> list[Problem]:
+        """Every problem with a finished run, released or not."""
+        try:
+            problems = [*check_run(run, self.ledger), *sign_off_problems(run, self.ledger)]
+            return problems or self._verdict_problems(run)
+        except ShipworthyError as error:  # a file so broken that it cannot be read is a finding, not a crash
+            return [Problem(where=str(run.path), because=str(error))]
+
     # --- What may be wrong ------------------------------------------------------------------------------------------
 
     def _ledger_problems(self) -> list[Problem]:
@@ -159,15 +165,10 @@ class Registry:
             return [Problem(where=release.run_path, because="the run folder is missing; put it back where it was")]
         try:
             run = RunFolder.open(Path(release.run_path))
-            problems = [
-                *_file_problems(run, release),
-                *check_run(run, self.ledger),
-                *sign_off_problems(run, self.ledger),
-            ]
-            problems += [] if problems else [*self._verdict_problems(run), *self._signature_problems(run, release)]
-        except ShipworthyError as error:  # a file so broken that it cannot be read is a finding, not a crash
+        except ShipworthyError as error:
             return [Problem(where=release.run_path, because=str(error))]
-        return problems
+        problems = [*_file_problems(run, release), *self.verify_run(run)]
+        return problems or self._signature_problems(run, release)
 
     def _manifest_problems(self, id: str) -> list[Problem]:
         path = release_path(self.home, id)
@@ -184,7 +185,7 @@ class Registry:
         return []
 
     def _verdict_problems(self, run: RunFolder) -> list[Problem]:
-        if msgspec.json.encode(self._judge(run)) == msgspec.json.encode(run.verdict()):
+        if msgspec.json.encode(judged_again(run, self._judge)) == msgspec.json.encode(run.verdict()):
             return []
         because = "is not what its evidence and protocol give when they are judged again"
         return [Problem(where=str(run.path / VERDICT), because=because)]

@@ -1,5 +1,6 @@
 """A finished run is sealed: the digest of every file goes into the ledger, the ledger's end into the run folder."""
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -22,6 +23,9 @@ class Problem(Record):
 
     where: str
     because: str
+
+
+Check = Callable[[RunFolder, Ledger], list[Problem]]
 
 
 class RunSeal(Record):
@@ -92,12 +96,15 @@ def check_run(run: RunFolder, ledger: Ledger) -> list[Problem]:
     return problems + _anchor_problems(run.path / SEAL, ledger)
 
 
-def require_intact(run: RunFolder, ledger: Ledger) -> RunSeal:
-    """The seal of an untouched run. Raises IntegrityError, in one sentence, for any other."""
-    problems = check_run(run, ledger)
+def require_intact(run: RunFolder, ledger: Ledger, *, more: Check = lambda *_: []) -> RunSeal:
+    """The seal of an untouched run; `more` may look for further problems.
+
+    Raises: IntegrityError: something was changed; one sentence names the first thing.
+    """
+    problems = check_run(run, ledger) or more(run, ledger)
     if problems:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise IntegrityError(f"{problems[0].where}: {problems[0].because}{more}; this run is not trusted, run it again")
+        rest = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise IntegrityError(f"{problems[0].where}: {problems[0].because}{rest}; this run is not trusted, run it again")
     return seal_of(run.manifest.run_id, ledger)
 
 

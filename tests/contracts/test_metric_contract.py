@@ -15,11 +15,17 @@ from shipworthy.records import Example, Message, Response
 UNPICKLABLE: frozenset[str] = frozenset()
 """Kinds that cannot cross a process boundary; none so far."""
 
-OPTIONS: dict[str, dict[str, Any]] = {"schema_valid": {"schema": {"type": "object"}}}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "schema_valid": {"schema": {"type": "object"}},
+    "regex_match": {"pattern": "a"},
+    "required_sections": {"sections": ["a"]},
+    **{kind: {"labels": ["a", "b", "ü"]} for kind in ("micro_f1", "macro_f1", "weighted_f1", "mcc")},
+}
 REFERENCES: dict[str, Any] = {
     "json_match": {"a": 1, "b": "ü"},
     "json_fields": {"a": 1, "b": "ü"},
     "assertions": {"contains": "a"},
+    "tool_call": [{"f": {"a": [1]}}],
 }
 ANSWERS = [
     "", " ", "a", "the answer is a", '{"a": 1, "b": "ü"}', "I'm sorry, but I can't help with that.",
@@ -34,12 +40,24 @@ def _metric(kind: str) -> Metric:
 
 def _example(kind: str) -> Example:
     return Example(
-        id="e", dataset="d", messages=(Message(role="user", content="What is a?"),), reference=REFERENCES.get(kind, "a")
+        id="e",
+        dataset="d",
+        messages=(Message(role="user", content="What is a?"),),
+        reference=REFERENCES.get(kind, "a"),
+        fields={"sources": 3},
     )
 
 
 def _response(text: str, **more: Any) -> Response:
-    measured = {"latency_s": 0.5, "first_token_s": 0.1, "input_tokens": 3, "output_tokens": 2, "cost_usd": 0.1}
+    extra = {"confidence": 0.7, "nll": 2.5, "tokens": 2, "probabilities": {"a": 0.7, "b": 0.3}}
+    measured = {
+        "extra": extra,
+        "latency_s": 0.5,
+        "first_token_s": 0.1,
+        "input_tokens": 3,
+        "output_tokens": 2,
+        "cost_usd": 0.1,
+    }
     return Response(example_id="e", dataset="d", model="m", text=text, **measured | more)
 
 
@@ -47,6 +65,7 @@ def _observed(metric: Metric, kind: str) -> np.ndarray:
     return np.array([metric.observe(_example(kind), _response(text)) for text in ANSWERS])
 
 
+RANK = sorted(kind for kind in metrics.BUILT_IN if metrics.describe(kind).interval == "rank")
 every_kind = pytest.mark.parametrize("kind", sorted(metrics.BUILT_IN))
 
 
@@ -62,9 +81,25 @@ def test_counts_are_finite_and_of_constant_number_for_any_answer(kind):
 
 @every_kind
 def test_a_failure_is_as_many_finite_counts(kind):
-    failure = _metric(kind).failure
+    metric = _metric(kind)
+    failed = Response(example_id="e", dataset="d", model="m", error="timeout")
 
-    assert all(math.isfinite(count) for count in failure)
+    for counts in (metric.failure, metric.counts(_example(kind), None), metric.counts(_example(kind), failed)):
+        assert len(metric.failure) == len(counts)
+        assert all(math.isfinite(count) for count in counts)
+
+
+@every_kind
+def test_a_failure_is_never_better_than_a_right_answer(kind):
+    """A failure either costs its model or carries no weight and says so."""
+    metric = _metric(kind)
+    failure = np.array(metric.counts(_example(kind), None))
+    best = np.array([1.0, 1.0]) if metric.better == "higher" else np.array([0.0, 1.0])
+
+    if metric.survivorship:
+        np.testing.assert_array_equal(np.zeros_like(failure), failure)
+    elif metric.kind in ("binary", "mean"):
+        np.testing.assert_array_less(0.0, np.abs(failure - best).sum())
 
 
 @every_kind
@@ -111,15 +146,16 @@ def test_counts_match_the_declared_kind(kind):
         assert set(rows[:, 0]) <= {0.0, 1.0}
 
 
-@every_kind
+@pytest.mark.parametrize("kind", RANK)
 def test_a_rank_statistic_of_rows_takes_weights(kind):
     metric, counts = _metric(kind), _observed(_metric(kind), kind)
-    if metric.summarize_rows is None:
-        pytest.skip("not a rank statistic")
+    assert metric.summarize_rows is not None
     weights = np.vstack([np.ones(len(counts)), np.zeros(len(counts))])
 
     assert (2,) == metric.summarize_rows(counts, weights).shape
     assert np.isfinite(metric.summarize_rows(counts, weights)).all()
+    twice = metric.summarize_rows(np.repeat(counts, 2, axis=0), np.ones((1, 2 * len(counts))))
+    np.testing.assert_allclose(metric.summarize_rows(counts, 2 * weights[:1]), twice, atol=0.02)
 
 
 @every_kind

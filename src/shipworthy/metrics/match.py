@@ -80,7 +80,7 @@ def exact_match(options: ExactMatchOptions) -> Metric:
     )
 
 
-class AccuracyOptions(Record):
+class LabelOptions(Record):
     """How the label is read out of the answer."""
 
     labels: Annotated[
@@ -93,10 +93,6 @@ class AccuracyOptions(Record):
     def __post_init__(self) -> None:
         if self.extract is not None:
             pattern(self.extract)
-
-    def observe(self, example: Example, response: Response) -> tuple[float, ...]:
-        """(1 if the answer's label is the gold label, 1); an answer without a readable label is wrong."""
-        return (float(self.predicted(response) == self.gold(example)), 1.0)
 
     def gold(self, example: Example) -> str:
         """The gold label as it is declared. Raises: BadInput: it is none of `labels`."""
@@ -114,6 +110,18 @@ class AccuracyOptions(Record):
         """The label that the answer names, or None."""
         text = extracted(text_of(response), self.extract)
         return None if text is None else label_in(text, self.labels)
+
+    def right(self, example: Example, response: Response) -> float:
+        """1 if the answer's label is the gold label; an answer without a readable label is wrong."""
+        return float(self.predicted(response) == self.gold(example))
+
+
+class AccuracyOptions(LabelOptions):
+    """How the label is read out of the answer."""
+
+    def observe(self, example: Example, response: Response) -> tuple[float, ...]:
+        """(1 if the answer's label is the gold label, 1)."""
+        return (self.right(example, response), 1.0)
 
 
 def _same(one: str, other: str) -> bool:

@@ -42,6 +42,8 @@ class Metric:
         summarize: (..., K) sums -> (...,) values. For "quantile" and "rank" the sums do not hold the value; there it
             gives the mean of the column, for dashboards only.
         failure: the K counts of an answer that errored or never came (it counts against its model).
+        failure_of: where those counts depend on the example (BLEU needs the length of the reference); used instead of
+            `failure` by `counts`.
         quantile: for kind "quantile": which one, 0..1.
         margin: default non-inferiority margin in the unit.
         source: paper, specification or reference implementation.
@@ -67,6 +69,13 @@ class Metric:
     requires: frozenset[str] = field(default_factory=frozenset)
     summarize_rows: Callable[[Floats, Floats], Floats] | None = None
     survivorship: bool = False
+    failure_of: Callable[[Example], tuple[float, ...]] | None = None
+
+    def counts(self, example: Example, response: Response | None) -> tuple[float, ...]:
+        """K counts of one response, whatever became of it; None is an answer that never came."""
+        if response is not None and response.error is None:
+            return self.observe(example, response)
+        return self.failure if self.failure_of is None else self.failure_of(example)
 
     def __post_init__(self) -> None:
         if not self.failure or not all(math.isfinite(count) for count in self.failure):

@@ -1,5 +1,6 @@
 """Does the protocol hold together? Names that point nowhere, rules without what they need."""
 
+import difflib
 from collections import Counter
 from collections.abc import Iterable
 
@@ -93,9 +94,10 @@ class _Check:
                 self.refuse(f"{name} has the backend {spec.backend} and needs the key {key!r}", path)
 
     def backend(self, spec: ModelSpec, path: Path) -> None:
-        hint = nearest(spec.backend, NEEDED)
-        if "did you mean" in hint and ":" not in spec.backend:
-            self.refuse(f"unknown backend {spec.backend!r}{hint}, or file.py:object", path)
+        """A backend that is not built in is a plug-in, unless it is nearly the name of one that is."""
+        near = difflib.get_close_matches(spec.backend, NEEDED, n=1, cutoff=0.8)
+        if near and ":" not in spec.backend:
+            self.refuse(f"unknown backend {spec.backend!r}; did you mean {near[0]!r}? known: {', '.join(NEEDED)}", path)
 
     def gate(self, gate: GateSpec, path: Path) -> None:
         self.known("metric", gate.metric, self._protocol.metrics, (*path, "metric"))

@@ -36,7 +36,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'? known: x, y, z` for a message about an unknown name."""
     names = [str(item) for item in known]
     lowered = {item.lower(): item for item in names}
-    near = difflib.get_close_matches(name[:80].lower(), lowered, n=1)
+    near = difflib.get_close_matches(name[:80].lower(), lowered, n=1, cutoff=0.5)
     hint = f"did you mean {lowered[near[0]]!r}? " if near else ""
     return f"; {hint}known: {', '.join(names)}" if names else "; none is declared"
 

@@ -68,8 +68,8 @@ def build(long: Long, query: Query) -> Results:
         raise BadInput("no value of either model was found", where=long.where)
     _same_gold(long, pair)
     groups = _grouped(units)
-    evidence = tuple(_evidence(name, group, query) for name, group in groups.items())
     metrics = {unit.metric: _metric(long, unit, query) for unit in units}
+    evidence = tuple(_evidence(name, group, query, metrics) for name, group in groups.items())
     return Results(
         source=long.source,
         candidate=query.candidate,
@@ -249,7 +249,7 @@ def _alike(one: _Units, other: _Units) -> bool:
     )
 
 
-def _evidence(name: str, group: Sequence[_Units], query: Query) -> Evidence:
+def _evidence(name: str, group: Sequence[_Units], query: Query, metrics: Mapping[str, Metric]) -> Evidence:
     first = group[0]
     models = (query.candidate, query.baseline)
     return Evidence(
@@ -259,14 +259,20 @@ def _evidence(name: str, group: Sequence[_Units], query: Query) -> Evidence:
         cluster_N=first.cluster_N,
         slices=first.slices,
         status={model: first.status_MN[side] for side, model in enumerate(models)},
-        counts={(model, unit.metric): _counts(unit, side) for unit in group for side, model in enumerate(models)},
+        counts={
+            (model, unit.metric): _counts(unit, side, metrics[unit.metric].failure)
+            for unit in group
+            for side, model in enumerate(models)
+        },
     )
 
 
-def _counts(unit: _Units, side: int) -> NDArray[np.float64]:
-    """(N, 2) of (value, 1); zero where there is no value (FAILED rows take the metric's failure when judged)."""
-    here_N = unit.status_MN[side] == ANSWERED
-    return np.column_stack([np.where(here_N, unit.value_MN[side], 0.0), here_N.astype(np.float64)])
+def _counts(unit: _Units, side: int, failure: tuple[float, ...]) -> NDArray[np.float64]:
+    """(N, 2) of (value, 1); the metric's failure where the model errored, zero where it has no row."""
+    status_N = unit.status_MN[side]
+    here_N2 = np.column_stack([unit.value_MN[side], np.ones(len(status_N))])
+    lost_N2 = np.where((status_N == FAILED)[:, None], np.array(failure), 0.0)
+    return np.where((status_N == ANSWERED)[:, None], here_N2, lost_N2)
 
 
 def _metric(long: Long, unit: _Units, query: Query) -> Metric:

@@ -144,7 +144,7 @@ def _scores(file: _Samples, fields: Mapping[str, Any], query: Query, example: st
     doc: Mapping[str, Any] = said if isinstance(said, dict) else {}
     labels = {"task": file.task} | {name: str(doc[name]) for name in query.slices if name in doc}
     chosen = str(fields.get("filter") or "none")
-    cluster = str(doc[query.cluster]) if query.cluster in doc else None
+    cluster = str(doc[query.cluster]) if query.cluster is not None and query.cluster in doc else None
     for name in fields.get("metrics") or [key for key in fields if key not in _NOT_METRICS]:
         value = fields.get(name)
         if not isinstance(value, int | float):

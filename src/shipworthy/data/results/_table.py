@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,6 +16,7 @@ from shipworthy.data.results._long import Texts, texts
 from shipworthy.errors import BadInput
 
 GOOD, MISSING, NOT_A_NUMBER, NOT_FINITE = 0, 1, 2, 3
+_CHUNK = 65_536
 Numbers = NDArray[np.float64]
 States = NDArray[np.uint8]
 
@@ -103,12 +104,13 @@ def _json(path: Path) -> Table:
     columns: dict[str, list[Any]] = {}
     n = 0
     try:
-        for fields in _objects(path):
-            for name, value in fields.items():
-                column = columns.setdefault(name, [])
-                column.extend([None] * (n - len(column)))
-                column.append(value)
-            n += 1
+        for names, rows in groupby(_objects(path), key=tuple):
+            while chunk := [tuple(fields.values()) for fields in islice(rows, _CHUNK)]:
+                for name, cells in zip(names, zip(*chunk, strict=True), strict=True):
+                    column = columns.setdefault(name, [])
+                    column.extend([None] * (n - len(column)))
+                    column.extend(cells)
+                n += len(chunk)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         _explain(path, str(error))
     for column in columns.values():
@@ -131,7 +133,8 @@ def _objects(path: Path) -> Iterator[Mapping[str, Any]]:
 
 def _texts(values: list[Any]) -> Texts:
     same: dict[str, str] = {}  # labels repeat a million times: keep one of each
-    return texts([None if value is None else same.setdefault(word := _text(value), word) for value in values])
+    words = [value if type(value) is str or value is None else _text(value) for value in values]
+    return texts([None if word is None else same.setdefault(word, word) for word in words])
 
 
 def _text(value: Any) -> str:

@@ -1,0 +1,126 @@
+"""A run folder as a Page: everything is read here, nothing is drawn."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from shipworthy.evaluation.main_job import question_of as gates_question
+from shipworthy.evaluation.prompts import render
+from shipworthy.gates.question import Question
+from shipworthy.protocol import Protocol
+from shipworthy.records import Decision, Example, Response
+from shipworthy.store.run_folder import RunFolder
+from shipworthy.web._ladder import ladder, paretos
+from shipworthy.web._page import Answer, Page, Regression, baselines_of, question_of
+from shipworthy.web._prices import Prices
+from shipworthy.web._provenance import metric_facts, provenance
+from shipworthy.web._worst import Loss, worst
+
+MOST_REGRESSIONS = 3
+_NEXT: dict[Decision, str] = {
+    "promote": "shipworthy release promote {run}",
+    "block": "shipworthy run {protocol}",
+    "sign_off": "shipworthy gate {run} --sign-off",
+    "inconclusive": "shipworthy validate {protocol}",
+}
+
+
+def page_of(run: RunFolder) -> Page:
+    """The page of a judged run.
+
+    Raises: BadInput: it has no verdict yet, or one of its files is broken.
+    """
+    verdict, locked = run.verdict(), run.manifest
+    promised = msgspec.convert(locked.protocol, Protocol)
+    baselines = baselines_of(verdict.metrics)
+    page = Page(
+        title=promised.name,
+        question=question_of(locked.candidate, baselines),
+        verdict=verdict,
+        candidate=locked.candidate,
+        baselines=baselines,
+        description=promised.description,
+        run_id=locked.run_id,
+        created=locked.created,
+        status=locked.status,
+        alpha=promised.decisions.alpha,
+        provenance=provenance(locked, promised),
+        next_command=_NEXT[verdict.verdict].format(run=run.path, protocol=locked.protocol_path).strip(),
+    )
+    return page if locked.status != "complete" else _with_answers(page, run, promised)
+
+
+def _with_answers(page: Page, run: RunFolder, promised: Protocol) -> Page:
+    """The page with what only a complete run has: worst examples, ladder, Pareto charts."""
+    question, evidence = gates_question(promised, run.manifest), run.evidence()
+    losses = worst(
+        (*page.gates, *page.cells), evidence, question.metrics, candidate=page.candidate, most=MOST_REGRESSIONS
+    )
+    prices, answers = _responses(run.responses(), {(loss.dataset, loss.example_id, loss.seed) for loss in losses})
+    table = ladder(question, evidence, prices)
+    return msgspec.structs.replace(
+        page,
+        regressions=_regressions(losses, _wanted(run.examples(), losses), answers, promised, question),
+        ladder=table,
+        paretos=paretos(table, page.gates),
+        provenance=(*page.provenance, metric_facts(question.metrics)),
+    )
+
+
+Key = tuple[str, str, int]
+
+
+def _responses(responses: Iterable[Response], wanted: set[Key]) -> tuple[Prices, dict[tuple[str, Key], Response]]:
+    """Prices of every answer, and the answers that are shown, in one pass over the file."""
+    prices, kept = Prices(), {}
+    for response in responses:
+        prices.add(response)
+        key = (response.dataset, response.example_id, response.seed)
+        if key in wanted:
+            kept[response.model, key] = response
+    return prices, kept
+
+
+def _wanted(examples: Iterable[Example], losses: Sequence[Loss]) -> dict[tuple[str, str], Example]:
+    wanted = {(loss.dataset, loss.example_id) for loss in losses}
+    return {(e.dataset, e.id): e for e in examples if (e.dataset, e.id) in wanted}
+
+
+def _regressions(
+    losses: Sequence[Loss],
+    examples: Mapping[tuple[str, str], Example],
+    answers: Mapping[tuple[str, Key], Response],
+    promised: Protocol,
+    question: Question,
+) -> tuple[Regression, ...]:
+    shown = []
+    for loss in losses:
+        example, key = examples[loss.dataset, loss.example_id], (loss.dataset, loss.example_id, loss.seed)
+        shown.append(
+            Regression(
+                example_id=example.id,
+                dataset=example.dataset,
+                metric=loss.metric,
+                unit=question.metrics[loss.metric].unit,
+                where=example.where,
+                seed=loss.seed,
+                slices=example.slices,
+                prompt=render(promised, [example])[0].messages,
+                reference=_text(example.reference),
+                candidate=_answer(question.candidate, loss.ours, answers.get((question.candidate, key))),
+                baseline=_answer(loss.baseline, loss.theirs, answers.get((loss.baseline, key))),
+            )
+        )
+    return tuple(shown)
+
+
+def _answer(model: str, score: float, response: Response | None) -> Answer:
+    if response is None:
+        return Answer(model=model, text=None, error="it never came", score=score)
+    return Answer(model=model, text=response.text, error=response.error, score=score)
+
+
+def _text(reference: object) -> str | None:
+    if reference is None or isinstance(reference, str):
+        return reference
+    return msgspec.json.encode(reference).decode()

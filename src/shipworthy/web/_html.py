@@ -1,0 +1,131 @@
+"""One HTML file that opens from disk and asks nobody for anything: style inlined, charts drawn here, no script."""
+
+import base64
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, NamedTuple
+
+from shipworthy.records import Decision
+from shipworthy.web import _format
+from shipworthy.web._diff import Span, marked
+from shipworthy.web._forest import forests
+from shipworthy.web._methods import notes
+from shipworthy.web._page import Answer, Page, Regression, answer_of
+from shipworthy.web._pareto import pareto
+from shipworthy.web._rows import groups, row, settling, tally
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+MOST_GATES, MOST_SLICES, MOST_GROUPS, MOST_IN_FOREST, MOST_WARNINGS, MOST_MODELS = 60, 60, 40, 16, 30, 60
+"""Rows of each table; what is left off is counted and stands in the JSON."""
+_LONGEST_TEXT = 6_000
+
+_ICONS: dict[Decision, str] = {
+    "promote": '<circle cx="24" cy="24" r="21"/><path d="m14 25 7 7 13-15"/>',
+    "block": '<path d="M15.5 3.5h17l12 12v17l-12 12h-17l-12-12v-17z"/><path d="m16 16 16 16M32 16 16 32"/>',
+    "sign_off": '<rect x="4" y="4" width="40" height="40" rx="6"/><path d="M12 35h24M15 28l1-6L29 9l5 5-13 13z"/>',
+    "inconclusive": '<path d="M24 2.5 45.5 24 24 45.5 2.5 24z"/>'
+    '<path d="M18.5 19.5c0-7.5 11-7.5 11 0 0 4.5-5.5 4.5-5.5 9M24 33.5v.1"/>',
+}
+"""Octagon, circle, sheet and diamond: told apart without colour."""
+_ICON_COLOURS: dict[Decision, str] = {
+    "promote": "#17693b",
+    "block": "#b3261e",
+    "sign_off": "#8a4b08",
+    "inconclusive": "#365b8c",
+}
+
+
+class _Side(NamedTuple):
+    """One answer of a worst example, ready to print."""
+
+    answer: Answer
+    score: str
+    spans: tuple[Span, ...]
+    more: int
+
+
+def html(page: Page) -> str:
+    """The whole document."""
+    gates, cells = page.gates, page.cells
+    text = _template().render(
+        page=page,
+        css=_style(),
+        icon=_ICONS[page.verdict.verdict],
+        favicon=_favicon(page.verdict.verdict),
+        word=_format.VERDICT_WORDS[page.verdict.verdict],
+        answer=answer_of(page),
+        settle=settling(page.verdict)[:8],
+        gates=[row(finding) for finding in gates[:MOST_GATES]],
+        gates_more=max(0, len(gates) - MOST_GATES),
+        gates_tally=tally(gates, "gate"),
+        cells_tally=tally(cells, "slice"),
+        monitored=[row(finding) for finding in page.monitored[:MOST_GATES]],
+        monitored_more=max(0, len(page.monitored) - MOST_GATES),
+        gate_forests=forests(gates[:MOST_IN_FOREST], title="Gain of each gate with its interval", key="gates"),
+        forest_more=max(0, len(gates) - MOST_IN_FOREST),
+        groups=groups(cells, most=MOST_SLICES)[:MOST_GROUPS],
+        groups_more=max(0, len(groups(cells, most=1)) - MOST_GROUPS),
+        most_in_forest=MOST_IN_FOREST,
+        forests=forests,
+        regressions=[(regression, *_sides(regression)) for regression in page.regressions],
+        paretos=[svg for i, chart in enumerate(page.paretos) if (svg := pareto(chart, key=f"pareto-{i}"))],
+        ladder_rows=page.ladder.rows[:MOST_MODELS] if page.ladder else (),
+        warnings=page.verdict.warnings[:MOST_WARNINGS],
+        warnings_more=max(0, len(page.verdict.warnings) - MOST_WARNINGS),
+        notes=notes(page.verdict.metrics),
+        longest=_LONGEST_TEXT,
+    )
+    return _format.printable(text)
+
+
+def _sides(regression: Regression) -> tuple[_Side, _Side]:
+    """Candidate and baseline side by side; words that only one of them says are marked."""
+    ours, more = _format.clipped(_said(regression.candidate), _LONGEST_TEXT)
+    theirs, more_theirs = _format.clipped(_said(regression.baseline), _LONGEST_TEXT)
+    spans, other_spans = marked(ours, theirs)
+    return (
+        _Side(regression.candidate, _format.quantity(regression.candidate.score, regression.unit), spans, more),
+        _Side(
+            regression.baseline, _format.quantity(regression.baseline.score, regression.unit), other_spans, more_theirs
+        ),
+    )
+
+
+def _said(answer: Answer) -> str:
+    return answer.text if answer.text is not None else f"No answer: {answer.error}"
+
+
+def _favicon(verdict: Decision) -> str:
+    drawing = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48" fill="none" stroke-width="5" '
+        f'stroke="{_ICON_COLOURS[verdict]}">{_ICONS[verdict]}</svg>'
+    )
+    return "data:image/svg+xml;base64," + base64.b64encode(drawing.encode()).decode()
+
+
+@cache
+def _style() -> str:
+    return (files("shipworthy.web") / "templates" / "report.css").read_text(encoding="utf-8")
+
+
+@cache
+def _template() -> "Template":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("shipworthy.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        count=_format.count,
+        plural=_format.plural,
+        clipped=_format.clipped,
+        halves=lambda text: text.partition(" ["),
+        interval=_format.interval,
+    )
+    return environment.get_template("report.html.j2")

@@ -1,0 +1,72 @@
+"""How each interval is made, in one sentence with its source, for the foot of a report."""
+
+from collections.abc import Iterable
+
+from shipworthy.records import Finding, Method, Record
+
+
+class MethodNote(Record):
+    """A method's name, what it does, and where it comes from."""
+
+    name: str
+    text: str
+    source: str
+
+
+_NOTES: dict[Method, MethodNote] = {
+    "tango": MethodNote(
+        name="Tango score interval",
+        text="For right-or-wrong scores of two models on the same independent examples.",
+        source="Tango 1998, Statistics in Medicine 17",
+    ),
+    "cr1_t": MethodNote(
+        name="Cluster-robust t interval (CR1)",
+        text="For paired differences whose examples come in clusters, or whose scores are continuous: a cluster-robust "
+        "standard error with t on one less than the number of clusters.",
+        source="Cameron & Miller 2015, Journal of Human Resources 50",
+    ),
+    "cluster_bootstrap": MethodNote(
+        name="Cluster bootstrap",
+        text="For metrics of a whole corpus: clusters are drawn again with replacement and the metric is recomputed "
+        "from its additive counts.",
+        source="Koehn 2004, EMNLP",
+    ),
+    "order_statistic": MethodNote(
+        name="Order-statistic interval",
+        text="For quantiles such as the 95th percentile of latency: limits are observed values, no shape is assumed.",
+        source="David & Nagaraja 2003, Order Statistics",
+    ),
+    "wilson": MethodNote(
+        name="Wilson score interval",
+        text="For one model's share of right answers on independent examples.",
+        source="Wilson 1927, JASA 22",
+    ),
+    "newcombe_unpaired": MethodNote(
+        name="Newcombe interval, unpaired",
+        text="For two shares measured on different examples.",
+        source="Newcombe 1998, Statistics in Medicine 17",
+    ),
+    "welch": MethodNote(
+        name="Welch interval",
+        text="For two means measured on different examples, variances not assumed equal.",
+        source="Welch 1947, Biometrika 34",
+    ),
+    "none": MethodNote(
+        name="No interval",
+        text="The sample is too small or too skewed for limits that can be trusted, so none are given.",
+        source="",
+    ),
+}
+
+DECISION = MethodNote(
+    name="From gates to a verdict",
+    text="Promote when every hard gate passes. Block when a hard gate fails after Holm's correction over gates and "
+    "slices. A failing soft gate asks for a signature. Everything else is inconclusive.",
+    source="Berger 1982, Technometrics 24; Holm 1979, Scandinavian Journal of Statistics 6",
+)
+
+
+def notes(findings: Iterable[Finding]) -> tuple[MethodNote, ...]:
+    """The notes of the methods that findings used, in the order of the table, and how a verdict is made."""
+    used = {finding.method for finding in findings}
+    return (*(note for method, note in _NOTES.items() if method in used), DECISION)

@@ -1,0 +1,104 @@
+"""What a table of findings shows, formatted once for HTML and Markdown."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from shipworthy.records import Finding, Outcome, Verdict
+from shipworthy.web._format import OUTCOME_WORDS, count, interval, plural, rule, slice_label
+
+
+class Row(NamedTuple):
+    """One finding as text; `about` is metric, dataset and level, `settle` what would settle it (empty: nothing)."""
+
+    outcome: Outcome
+    word: str
+    gate: str
+    about: str
+    level: str
+    slice: str
+    rule: str
+    candidate: str
+    baseline: str
+    gain: str
+    n: str
+    clusters: str
+    because: str
+    settle: str
+
+
+class Group(NamedTuple):
+    """The slices of one gate, worst first; `more` is how many were left off the end."""
+
+    gate: str
+    summary: str
+    rows: tuple[Row, ...]
+    more: int
+    findings: tuple[Finding, ...]
+    is_open: bool
+
+
+def row(finding: Finding) -> Row:
+    """One finding as text."""
+    return Row(
+        outcome=finding.outcome,
+        word=OUTCOME_WORDS[finding.outcome],
+        gate=finding.gate,
+        about=f"{finding.metric} on {finding.dataset}" if finding.dataset else finding.metric,
+        level=finding.level,
+        slice=slice_label(finding),
+        rule=rule(finding),
+        candidate=interval(finding.candidate, finding.unit),
+        baseline=interval(finding.baseline, finding.unit),
+        gain=interval(finding.gain, finding.unit, difference=True),
+        n=count(finding.n),
+        clusters="" if finding.clusters == finding.n else f"in {plural(finding.clusters, 'cluster')}",
+        because=finding.because,
+        settle=_settle(finding),
+    )
+
+
+def groups(cells: Iterable[Finding], *, most: int) -> list[Group]:
+    """Cells by gate in the order given, each gate's rows cut at `most`; a gate with a failing cell opens by itself."""
+    by_gate: dict[str, list[Finding]] = {}
+    for cell in cells:
+        by_gate.setdefault(cell.gate, []).append(cell)
+    return [_group(gate, found, most) for gate, found in by_gate.items()]
+
+
+def tally(findings: Sequence[Finding], noun: str) -> str:
+    """`5 gates: 1 fail, 1 inconclusive, 3 pass`."""
+    counts = [
+        f"{count(n)} {OUTCOME_WORDS[outcome].lower()}"
+        for outcome in ("fail", "inconclusive", "pass")
+        if (n := sum(finding.outcome == outcome for finding in findings))
+    ]
+    return f"{plural(len(findings), noun)}: {', '.join(counts)}" if counts else f"no {noun}s"
+
+
+def settling(verdict: Verdict) -> list[str]:
+    """What would settle each unsettled gate, largest need first (hard and soft gates over all examples)."""
+    open_gates = [
+        f
+        for f in verdict.metrics
+        if f.outcome == "inconclusive" and f.level != "monitored" and f.slice is None and f.n_needed
+    ]
+    return [f"{f.gate}: {_settle(f)}" for f in sorted(open_gates, key=lambda f: -(f.n_needed or 0))]
+
+
+def _group(gate: str, found: list[Finding], most: int) -> Group:
+    return Group(
+        gate=gate,
+        summary=tally(found, "slice"),
+        rows=tuple(row(finding) for finding in found[:most]),
+        more=max(0, len(found) - most),
+        findings=tuple(found[:most]),
+        is_open=any(finding.outcome == "fail" for finding in found),
+    )
+
+
+def _settle(finding: Finding) -> str:
+    if finding.outcome != "inconclusive" or not finding.n_needed:
+        return ""
+    more = finding.n_needed - finding.n
+    total = f"{plural(finding.n_needed, 'example')} in all"
+    return f"{count(more)} more examples would settle it ({total})" if more > 0 else f"needs {total}"

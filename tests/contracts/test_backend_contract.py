@@ -29,7 +29,7 @@ EXAMPLES = [
     for at, text in enumerate(ODD)
 ]
 PROMPTS = [Prompt(example_id=row.id, dataset=row.dataset, messages=row.messages) for row in EXAMPLES]
-RULES = {"rules": [{"match": "json", "answer": "yes"}], "default": "no"}
+RULES = {"rules": [{"pattern": "json", "answer": "yes"}], "default": "no"}
 
 
 def _mock() -> ModuleType:

@@ -70,18 +70,32 @@ def test_constant_always_says_the_same() -> None:
 
 def test_rules_search_the_last_user_turn_and_the_first_match_answers() -> None:
     rules = [
-        {"match": r"\brow 1\b", "answer": "one"},
-        {"match": "ROW", "answer": "any"},
-        {"match": "urgent", "answer": "x"},
+        {"pattern": r"\brow 1\b", "answer": "one"},
+        {"pattern": "ROW", "answer": "any"},
+        {"pattern": "urgent", "answer": "x"},
     ]
 
     assert ["any", "one"] == texts(rows("d", [None] * 2), strategy="rules", options={"rules": rules})
 
 
 def test_no_rule_that_matches_gives_the_default() -> None:
-    rules = [{"match": "never", "answer": "x"}]
+    rules = [{"pattern": "never", "answer": "x"}]
 
     assert ["?"] == texts(rows("d", [None]), strategy="rules", options={"rules": rules, "default": "?"})
+
+
+def test_rules_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "rules.json").write_text('[{"pattern": "row 1", "answer": "one"}]')
+    rules = tmp_path / "rules.json"
+
+    assert ["", "one"] == texts(rows("d", [None] * 2), strategy="rules", path=str(rules))
+
+
+@pytest.mark.parametrize("content", ["{}", "[{}]", "[", '[{"pattern": "x", "answer": "y", "z": 1}]'])
+def test_a_file_that_holds_no_rules_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "rules.json").write_text(content)
+    with pytest.raises(BadInput, match=r"rules\.json: not a list of rules"):
+        texts(rows("d", [None]), strategy="rules", path=str(tmp_path / "rules.json"))
 
 
 def test_nothing_to_learn_from_is_an_error_of_the_prompt() -> None:
@@ -96,7 +110,7 @@ def test_nothing_to_learn_from_is_an_error_of_the_prompt() -> None:
         ({"strategy": "constant", "options": {"anwser": "x"}}, "did you mean 'answer'"),
         ({"strategy": "majority", "options": {"answer": "x"}}, "unknown option 'answer'; known: none"),
         (
-            {"strategy": "rules", "options": {"rules": [{"match": "(", "answer": "x"}]}},
+            {"strategy": "rules", "options": {"rules": [{"pattern": "(", "answer": "x"}]}},
             "rule 1 is no regular expression",
         ),
     ],

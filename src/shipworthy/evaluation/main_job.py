@@ -18,6 +18,7 @@ from shipworthy.evaluation.prepare import Prepared, build_metrics, manifest, pre
 from shipworthy.evaluation.progress import Report
 from shipworthy.evaluation.reuse import Cache
 from shipworthy.evaluation.runner import Gap, Plan, ask
+from shipworthy.gates.judge import judge as judge_evidence
 from shipworthy.gates.question import Question
 from shipworthy.protocol import Protocol
 from shipworthy.records import Coverage, Verdict
@@ -87,12 +88,10 @@ def judge(folder: RunFolder, *, warnings: tuple[records.Warning, ...] = ()) -> V
 
     Raises: BadInput: the run has no evidence yet, or its files are broken.
     """
-    from shipworthy import gates
-
     promised = msgspec.convert(folder.manifest.protocol, Protocol)
     seed = int(folder.manifest.protocol_sha256[:16], 16)
     question = question_of(promised, folder.manifest, warnings)
-    return gates.judge(question, folder.evidence(), rng=np.random.default_rng(seed))
+    return judge_evidence(question, folder.evidence(), rng=np.random.default_rng(seed))
 
 
 def question_of(promised: Protocol, locked: Manifest, warnings: tuple[records.Warning, ...] = ()) -> Question:

@@ -22,6 +22,10 @@ Answer = Callable[[Prompt, int], str | None]
 """(prompt, seed) -> text, or None where the baseline has nothing to say."""
 
 
+Fit = Callable[[str, ModelSpec, Sequence[Example], Path], tuple[Answer, object]]
+"""(name, spec, examples, the protocol's folder) -> the answers, and what they were fitted on."""
+
+
 class Constant(Record):
     """Options of `constant`: always the same answer."""
 
@@ -31,14 +35,17 @@ class Constant(Record):
 class Rule(Record):
     """One keyword rule: a regular expression, searched without regard to case, and what to answer."""
 
-    match: str
+    pattern: str
     answer: str
 
 
 class Rules(Record):
-    """Options of `rules`: the first rule that matches the last user turn answers, else `default`."""
+    """Options of `rules`: the first rule that matches the last user turn answers, else `default`.
 
-    rules: tuple[Rule, ...]
+    The rules stand in the protocol, or in a JSON file (a list of pattern and answer) that the model's `path` names.
+    """
+
+    rules: tuple[Rule, ...] = ()
     default: str = ""
 
 
@@ -81,10 +88,10 @@ def load(
     name: str, spec: ModelSpec, *, folder: Path, examples: Sequence[Example], environ: Mapping[str, str]
 ) -> TrivialBackend:
     """The trivial baseline that `spec.strategy` names. Raises: BadInput: no strategy, or its options are wrong."""
-    del folder, environ
+    del environ
     if spec.strategy is None:
         raise BadInput(f"model {name!r}: the trivial backend needs a strategy: majority, constant, random or rules")
-    answer, fitted_on = _FITTED[spec.strategy](name, spec, examples)
+    answer, fitted_on = _FITTED[spec.strategy](name, spec, examples, folder)
     identity = {
         "kind": "trivial",
         "strategy": spec.strategy,
@@ -93,14 +100,16 @@ def load(
     return TrivialBackend(name, answer, identity)
 
 
-def _majority(name: str, spec: ModelSpec, examples: Sequence[Example]) -> tuple[Answer, object]:
+def _majority(name: str, spec: ModelSpec, examples: Sequence[Example], folder: Path) -> tuple[Answer, object]:
+    del folder
     options_of(name, spec.options, NoOptions)
     counts = _references(examples)
     commonest = {dataset: min(count, key=lambda text: (-count[text], text)) for dataset, count in counts.items()}
     return lambda prompt, _seed: commonest.get(prompt.dataset), commonest
 
 
-def _random(name: str, spec: ModelSpec, examples: Sequence[Example]) -> tuple[Answer, object]:
+def _random(name: str, spec: ModelSpec, examples: Sequence[Example], folder: Path) -> tuple[Answer, object]:
+    del folder
     options_of(name, spec.options, NoOptions)
     urns = {dataset: sorted(count.elements()) for dataset, count in _references(examples).items()}
 
@@ -111,25 +120,28 @@ def _random(name: str, spec: ModelSpec, examples: Sequence[Example]) -> tuple[An
     return draw, urns
 
 
-def _constant(name: str, spec: ModelSpec, examples: Sequence[Example]) -> tuple[Answer, object]:
-    del examples
+def _constant(name: str, spec: ModelSpec, examples: Sequence[Example], folder: Path) -> tuple[Answer, object]:
+    del examples, folder
     options = options_of(name, spec.options, Constant)
     return lambda _prompt, _seed: options.answer, options
 
 
-def _rules(name: str, spec: ModelSpec, examples: Sequence[Example]) -> tuple[Answer, object]:
+def _rules(name: str, spec: ModelSpec, examples: Sequence[Example], folder: Path) -> tuple[Answer, object]:
     del examples
     options = options_of(name, spec.options, Rules)
-    compiled = [(_pattern(name, number, rule), rule.answer) for number, rule in enumerate(options.rules, start=1)]
+    rules = options.rules if spec.path is None else (*options.rules, *_rules_in(folder / spec.path))
+    if not rules:
+        raise BadInput(f"model {name!r}: the strategy rules needs `rules` in its options, or a JSON file as its path")
+    compiled = [(_pattern(name, number, rule), rule.answer) for number, rule in enumerate(rules, start=1)]
 
     def first_match(prompt: Prompt, _seed: int) -> str:
         text = next((turn.content for turn in reversed(prompt.messages) if turn.role == "user"), "")
         return next((answer for pattern, answer in compiled if pattern.search(text)), options.default)
 
-    return first_match, options
+    return first_match, (rules, options.default)
 
 
-_FITTED: Mapping[str, Callable[[str, ModelSpec, Sequence[Example]], tuple[Answer, object]]] = {
+_FITTED: Mapping[str, Fit] = {
     "majority": _majority,
     "random": _random,
     "constant": _constant,
@@ -145,11 +157,21 @@ def _references(examples: Sequence[Example]) -> dict[str, Counter[str]]:
     return counts
 
 
+def _rules_in(path: Path) -> tuple[Rule, ...]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=tuple[Rule, ...])
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise BadInput(f"the rules cannot be read: {why}; check the model's `path`", where=str(path)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"not a list of rules ({error}); a rule has pattern and answer", where=str(path)) from error
+
+
 def _pattern(name: str, number: int, rule: Rule) -> re.Pattern[str]:
     try:
-        return re.compile(rule.match, re.IGNORECASE)
+        return re.compile(rule.pattern, re.IGNORECASE)
     except re.error as error:
-        raise BadInput(f"model {name!r}: rule {number} is no regular expression ({error}): {rule.match!r}") from error
+        raise BadInput(f"model {name!r}: rule {number} is no regular expression ({error}): {rule.pattern!r}") from error
 
 
 def _uniform(seed: int, prompt: Prompt) -> int:

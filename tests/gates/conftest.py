@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shipworthy.gates.judge import judge
-from shipworthy.gates.question import Question
+from shipworthy.gates import Question, judge
 from shipworthy.metrics.types import Metric
 from shipworthy.protocol.types import Decisions, GateSpec
 from shipworthy.records import ANSWERED, Evidence, Labels, ModelRole, Verdict
@@ -74,7 +73,7 @@ def make_question(
         roles=roles or {"new": "candidate", "old": "production"},
         gates=gates,
         metrics=known,
-        datasets={name: "test" for name in known} | dict(datasets or {}),
+        datasets=dict.fromkeys(known, "test") | dict(datasets or {}),
         decisions=rest.pop("decisions", None) or Decisions(draws=1000),
         **rest,
     )

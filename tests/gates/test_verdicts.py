@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from shipworthy.errors import MissingEvidence
-from shipworthy.gates.judge import judge
+from shipworthy.gates import judge
 from shipworthy.protocol.types import Decisions, GateSpec, PublishedNumber
 from shipworthy.records import ABSENT, FAILED, Evidence, Verdict
 

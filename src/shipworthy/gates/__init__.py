@@ -1,5 +1,15 @@
 """Who may pass: one question over evidence, judged into a verdict. Pure; see docs/concepts/decisions.md.
 
-`question.Question` says what is asked, `judge.judge` answers it. `explain.explain` says beforehand what each gate can
-detect, `ladder` and `pareto` lay models side by side, `matrix` compares several candidates in one declared family.
+`Question` says what is asked, `judge` answers it. `explain` says beforehand what each gate can detect. `estimate` is
+one model alone, `ladder` lays all models side by side, `pareto` says which of them nobody dominates, and `matrix`
+compares several candidates and baselines as one declared family.
 """
+
+from shipworthy.gates._explain import explain
+from shipworthy.gates.judge import judge
+from shipworthy.gates._ladder import estimate, ladder
+from shipworthy.gates._matrix import matrix
+from shipworthy.gates._pareto import pareto
+from shipworthy.gates.question import Question
+
+__all__ = ["Question", "estimate", "explain", "judge", "ladder", "matrix", "pareto"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -57,6 +58,10 @@ class Contrast:
     refused: tuple[str | None, ...]
     effects: tuple[Effect | None, ...]
     changed_S: Floats
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "p_at_least", cache(self.p_at_least))  # asked cell by cell, the same few limits
+        object.__setattr__(self, "p_at_most", cache(self.p_at_most))
 
     @property
     def tested(self) -> Spread:

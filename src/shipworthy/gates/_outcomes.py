@@ -16,6 +16,8 @@ _EPSILON = 1e-12
 _CHANCE = 0.5
 """A slice gates when an equal candidate would pass there at least this often, by what the protocol plans for."""
 _FAR = 10**9
+GRAVE_MARGINS, GRAVE_ALPHA = 2.5, 0.002
+"""A loss of 2.5 margins must be ruled out at 1 in 500 as well: it only asks more where n is small (decision 0051)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +115,18 @@ def _passes(rule: Rule, comparison: Comparison, index: int, *, census: bool) -> 
         return bool(high[index] <= rule.limit + _EPSILON)
     if rule.kind == "at_least":
         return bool(low[index] >= rule.limit - _EPSILON)
-    return bool(low[index] > rule.threshold + _EPSILON)
+    return within_limit(rule, comparison, index) and _no_grave_loss(rule, comparison, index)
+
+
+def within_limit(rule: Rule, comparison: Comparison, index: int) -> bool:
+    """The lower limit of the gain lies above -margin, or above the gain to exceed."""
+    return bool(comparison.contrast.tested.low_S[index] > rule.threshold + _EPSILON)
+
+
+def _no_grave_loss(rule: Rule, comparison: Comparison, index: int) -> bool:
+    if rule.kind != "non_inferior" or rule.limit == 0:
+        return True
+    return bool(comparison.contrast.p_at_most(-GRAVE_MARGINS * rule.limit)[index] <= GRAVE_ALPHA)
 
 
 def _p_fail(rule: Rule, comparison: Comparison, index: int, *, census: bool) -> float:
@@ -151,16 +164,10 @@ def _needed(question: Question, cell: Cell) -> int | None:
 
     First what an equal candidate would need; where that many are there already, what the observed gain would.
     """
-    found, rule, alpha, power = (
-        cell.comparison.contrast,
-        cell.rule,
-        question.decisions.alpha,
-        question.decisions.power,
-    )
+    found, rule = cell.comparison.contrast, cell.rule
+    alpha, power = question.decisions.alpha, question.decisions.power
     n, variance = int(found.n_S[cell.index]), float(found.variance_S[cell.index])
-    if cell.refused is not None and found.refused[cell.index] is None:
-        return None
-    if not np.isfinite(variance):
+    if not np.isfinite(variance) or (cell.refused is not None and found.refused[cell.index] is None):
         return None
     sign = -1.0 if rule.kind == "at_most" else 1.0
     value = sign * float(found.tested.value_S[cell.index])
@@ -168,10 +175,11 @@ def _needed(question: Question, cell: Cell) -> int | None:
     wanted = examples_for(rule.limit, variance, alpha=alpha, power=power) if rule.kind == "non_inferior" else None
     if wanted is None or wanted <= n:
         wanted = examples_to_settle(value, variance, pass_above=above, fail_below=below, alpha=alpha, power=power)
+    if rule.kind == "non_inferior" and cell.refused is None and within_limit(rule, cell.comparison, cell.index):
+        wanted = examples_for(value + GRAVE_MARGINS * rule.limit, variance, alpha=GRAVE_ALPHA, power=power)
     floor = _smallest(cell)
-    if wanted is None or wanted > _FAR:
-        return None
-    return max(wanted, n + 1, floor)
+    wanted = floor or None if wanted is None else max(wanted, floor)
+    return None if wanted is None or wanted > _FAR else max(wanted, n + 1)
 
 
 def _smallest(cell: Cell) -> int:

@@ -94,7 +94,7 @@ class Rows:
             failed=_failed(table, models),
             per_example=self._units_per_example(table),
         )
-        return _measured(_covered(pair, [table.status[name] for name in models], policy))
+        return measured(_covered(pair, [table.status[name] for name in models], policy))
 
     def _is_independent(self, table: Evidence) -> bool:
         if table.dataset not in self._independent:
@@ -133,7 +133,7 @@ def _filled(counts_NK: Floats, absent_N: Bools, metric: Metric) -> Floats:
     return filled
 
 
-def _measured(pair: Pair) -> Pair:
+def measured(pair: Pair) -> Pair:
     """Without the units that carry no measurement: a quantile or a score has no place for a row of weight 0."""
     if pair.metric.kind == "corpus":
         return pair

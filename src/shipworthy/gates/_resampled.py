@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import bdtr, bdtrc, ndtr
+from scipy.special import bdtr, bdtrc, ndtr, ndtri
 
 from shipworthy.gates._cells import Cells
 from shipworthy.gates._contrast import Contrast, Spread, too_small
@@ -11,12 +11,16 @@ from shipworthy.gates._pairs import Ints, Pair
 from shipworthy.metrics.types import Floats
 from shipworthy.records import Method
 from shipworthy.stats._weights import multinomial_weights
+from shipworthy.stats.clustered import cluster_means
 from shipworthy.stats.quantiles import order_statistic_interval, quantile, quantile_difference
 from shipworthy.stats.resample import collect, draw_chunks, p_below, percentile_interval
 
 _WORK = 200_000_000
 """Weights one bootstrap may draw; larger samples get fewer draws, at least `_FEWEST`, and a normal tail."""
 _FEWEST = 400
+_LINEAR = 40_000
+"""From this many rows on the difference of two quantiles is linearised instead of drawn again."""
+_POINTS = 2000
 Draws = tuple[Floats, Floats | None]
 """Bootstrap values (B, S) of the candidate and of its baseline, drawn together."""
 
@@ -33,7 +37,7 @@ def corpus(pair: Pair, cells: Cells, alpha: float, draws: int, rng: np.random.Ge
         return np.stack([pair.metric.summarize(part) for part in parts], axis=-1)
 
     drawn = np.concatenate([both(sums)[:, cells.keep_S] for sums in draw_chunks(units, n_draws=draws, rng=rng)])
-    observed = both(units.sums_SK)[cells.keep_S]
+    observed = both(units.totals)[cells.keep_S]
     return _contrast(pair, cells, "cluster_bootstrap", alpha, observed, drawn)
 
 
@@ -166,7 +170,7 @@ def _rank_draws(
     independent = n_units == len(unit_n)
     step, pieces, wanted = max(1, (1 << 20) // len(unit_n)), [], _affordable(draws, len(unit_n))
     for start in range(0, wanted, step):
-        weights = multinomial_weights(n_units, min(step, wanted - start), rng)
+        weights = multinomial_weights(n_units, min(step, wanted - start), rng).astype(np.float64)
         weights_Bn = weights if independent else weights[:, unit_n]
         pieces.append(np.stack([summarize(part, weights_Bn) for part in parts], axis=1))
     return np.concatenate(pieces)
@@ -199,9 +203,28 @@ def _difference_draws(
     pair: Pair, ours_N: Floats, base_N: Floats, q: float, rows: Ints, draws: int, rng: np.random.Generator
 ) -> Floats:
     clusters = None if pair.independent else pair.cluster_N[rows]
-    wanted = min(_affordable(draws, len(rows)), 2000)
+    if len(rows) > _LINEAR:
+        return _linear_draws(ours_N[rows], base_N[rows], q, clusters)
+    wanted = min(_affordable(draws, len(rows)), _POINTS)
     _, drawn = quantile_difference(ours_N[rows], base_N[rows], q, rng=rng, clusters_N=clusters, n_draws=wanted)
     return drawn
+
+
+def _linear_draws(ours_n: Floats, base_n: Floats, q: float, clusters_n: Ints | None) -> Floats:
+    """What the bootstrap tends to for so many rows: a normal distribution around the difference, in 2,000 points.
+
+    Source: Bahadur 1966 (a quantile is a mean of indicators over the density); Woodruff 1952 for that density.
+    """
+    influence = _influence(ours_n, q) - _influence(base_n, q)
+    se = float(cluster_means(influence, clusters_n).se_SM[0, 0])
+    grid = (np.arange(_POINTS) + 0.5) / _POINTS
+    return np.asarray(quantile(ours_n, q) - quantile(base_n, q) + se * ndtri(grid))
+
+
+def _influence(values_n: Floats, q: float) -> Floats:
+    low, high = order_statistic_interval(values_n, q, alpha=0.025)
+    reach = 2 * float(ndtri(0.975)) * float(np.sqrt(q * (1 - q) / len(values_n)))
+    return np.asarray((q - (values_n <= quantile(values_n, q))) * (high - low) / reach)
 
 
 def _quantile_alone(pair: Pair, cells: Cells, ours: Spread, groups: list[Ints], q: float) -> Contrast:

@@ -41,7 +41,7 @@ def against_published(alone: Contrast, pair: Pair, number: PublishedNumber, alph
         gain=Spread(value_S=_one(gap.value), low_S=_one(gap.low), high_S=_one(gap.high)),
         p_at_least=lambda limit: _one(gap_over(limit).p_worse),
         p_at_most=lambda limit: _one(gap_over(limit).p_better),
-        variance_S=_one(variance),
+        variance_S=_one(variance if missing is None else np.nan),
         refused=(alone.refused[0] or missing,),
         effects=(None,),
         changed_S=_one(np.nan),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import ceil, isfinite, log10
 
-from shipworthy.gates._outcomes import Judged
+from shipworthy.gates._outcomes import GRAVE_ALPHA, GRAVE_MARGINS, Judged, within_limit
 from shipworthy.gates.question import Rule
 from shipworthy.records import Decision, Interval
 
@@ -114,8 +114,16 @@ def _tail(judged: Judged, n: int) -> str:
         return f"; fails because {judged.forbidden}"
     if judged.outcome != "inconclusive":
         return _published(cell.rule, judged)
-    why = f"; not judged: {cell.refused}" if cell.refused else ", so it is neither shown good enough nor shown worse"
+    why = f"; not judged: {cell.refused}" if cell.refused else _unsure(judged)
     return f"{why}{_published(cell.rule, judged)}{_settle(judged, n)}"
+
+
+def _unsure(judged: Judged) -> str:
+    cell = judged.cell
+    if cell.rule.compares and within_limit(cell.rule, cell.comparison, cell.index):
+        grave = GRAVE_MARGINS * cell.rule.limit
+        return f", which holds, but so few examples do not rule out a loss of {grave:g} at {GRAVE_ALPHA:.1%}"
+    return ", so it is neither shown good enough nor shown worse"
 
 
 def _settle(judged: Judged, n: int) -> str:

@@ -138,7 +138,8 @@ class Registry:
         known = [entry.subject for entry in self.ledger.entries(kind=CREATED)]
         if id is not None and id not in known:
             return [Problem(where=str(release_path(self.home, id)), because="is not in the ledger")]
-        return [problem for one in ([id] if id else known) for problem in self._release_problems(one)]
+        strays = [] if id else self._strays(set(known))
+        return [*strays, *(problem for one in ([id] if id else known) for problem in self._release_problems(one))]
 
     def verify_run(self, run: RunFolder) -> list[Problem]:
         """Every problem with a finished run, released or not."""
@@ -156,6 +157,11 @@ class Registry:
             return []
         return [Problem(where=str(self.home), because=f"ledger entry {broken.index}: {broken.because}")]
 
+    def _strays(self, known: set[str]) -> list[Problem]:
+        there = sorted((self.home / FOLDER).glob("*.json")) if (self.home / FOLDER).is_dir() else []
+        because = "is not in the ledger: nobody made this release here"
+        return [Problem(where=str(path), because=because) for path in there if path.stem not in known]
+
     def _release_problems(self, id: str) -> list[Problem]:
         problems = self._manifest_problems(id)
         if problems:
@@ -167,8 +173,7 @@ class Registry:
             run = RunFolder.open(Path(release.run_path))
         except ShipworthyError as error:
             return [Problem(where=release.run_path, because=str(error))]
-        problems = [*_file_problems(run, release), *self.verify_run(run)]
-        return problems or self._signature_problems(run, release)
+        return self.verify_run(run) or _file_problems(run, release) or self._signature_problems(run, release)
 
     def _manifest_problems(self, id: str) -> list[Problem]:
         path = release_path(self.home, id)

@@ -267,6 +267,8 @@ def _select(db: sqlite3.Connection, where: str, values: list[str]) -> list[Entry
 
 
 def _decoded(row: tuple[Any, ...]) -> Entry:
+    if not isinstance(row[0], int) or not all(isinstance(field, str) for field in row[1:]):
+        raise IntegrityError(f"ledger entry {row[0]!r} was edited (a field is no text any more)")
     try:
         payload = msgspec.json.decode(row[5], type=dict[str, Any])
     except (msgspec.DecodeError, ValueError) as error:

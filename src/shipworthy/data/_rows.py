@@ -86,7 +86,14 @@ def _no_constant(name: str) -> float:
     raise _BadRow(f"{name} is not a value; leave the key out or write null")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
+def _finite(text: str) -> float:
+    number = float(text)
+    if abs(number) == float("inf"):
+        raise _BadRow(f"{text[:20]} is too large to be a number")
+    return number
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite)
 
 
 def value(text: str) -> Any:
@@ -159,8 +166,9 @@ def _listed(path: Path, content: str) -> Iterator[Row | Bad]:
             line += content.count("\n", counted, position)
             raise BadInput("the list breaks off; a ',' or the closing ']' is missing here", where=f"{path}:{line}")
         position = _skip(content, position + 1) if mark == "," else position
-    if content[position + 1 :].strip(_SPACE):
-        line += content.count("\n", counted, position)
+    after = _skip(content, position + 1)
+    if after < len(content):
+        line += content.count("\n", counted, after)
         raise BadInput("something stands after the closing ']'; a file holds one list", where=f"{path}:{line}")
 
 

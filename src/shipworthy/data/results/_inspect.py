@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from shipworthy.data import _files
 from shipworthy.data.results import _zip
 from shipworthy.data.results._logs import Score, called, long_rows
 from shipworthy.data.results._long import Long
@@ -45,7 +46,7 @@ def read(paths: Sequence[Path], query: Query) -> Long:
 
 def _open(path: Path) -> tuple[Mapping[str, Any], list[dict[str, Any]]]:
     """Header and samples of one finished log."""
-    if path.read_bytes()[:2] != b"PK":
+    if not _files.head(path).startswith(b"PK"):
         header = _json(path.read_bytes(), str(path))
         samples = header.get("samples")
     else:

@@ -71,8 +71,9 @@ def _duck(path: Path, query: str, parameters: list[Any]) -> Table:
 
     def text(name: str) -> Texts:
         found = column(f"CAST({_quoted(name)} AS VARCHAR)")
-        filled = np.ma.filled(found.astype(object), None) if np.ma.isMaskedArray(found) else found
-        return np.asarray(filled, dtype=object)
+        cells: Texts = np.array(np.ma.getdata(found), dtype=object)
+        cells[np.ma.getmaskarray(found)] = None
+        return cells
 
     def number(name: str) -> tuple[Numbers, States]:
         cell = f"trim(CAST({_quoted(name)} AS VARCHAR))"

@@ -1,0 +1,289 @@
+"""Logs of lm-evaluation-harness and inspect_ai become evidence; what cannot be compared is refused."""
+
+import json
+import struct
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shipworthy.data.results import LoggedRun, LoggedSample, Query, Results, read, write_eval
+from shipworthy.data.results import _zip as zips
+from shipworthy.errors import BadInput
+from shipworthy.records import ANSWERED, FAILED
+
+FIXTURES = Path(__file__).parent / "fixtures"
+TIME = "2024-05-01T10-00-00.123456"
+
+
+def _sample(number: int, acc: object = 1.0, **other: object) -> dict[str, Any]:
+    return {
+        "doc_id": number,
+        "doc": {"question": f"q{number}", "subject": "law" if number < 2 else "art"},
+        "target": "A",
+        "arguments": [["q", "A"]],
+        "filtered_resps": ["A"],
+        "filter": "none",
+        "metrics": ["acc"],
+        "doc_hash": f"d{number}",
+        "prompt_hash": f"p{number}",
+        "target_hash": "t",
+        "acc": acc,
+        **other,
+    }
+
+
+def _run(folder: Path, model: str, samples: list[dict[str, Any]], task: str = "mmlu", **results: object) -> Path:
+    home = folder / model.replace("/", "__")
+    home.mkdir(exist_ok=True)
+    lines = "".join(json.dumps(sample) + "\n" for sample in samples)
+    (home / f"samples_{task}_{TIME}.jsonl").write_text(lines)
+    whole = {"results": {task: {}}, "model_name": model, "higher_is_better": {task: {"acc": True}}, **results}
+    (home / f"results_{TIME}.json").write_text(json.dumps(whole, indent=1))
+    return home
+
+
+def _compare(one: Path, other: Path, **query: object) -> Results:
+    return read([one, other], Query(**{"candidate": "lab/new", "baseline": "lab/old", **query}))  # type: ignore[arg-type]
+
+
+def _values(results: Results, model: str, metric: str) -> list[float]:
+    return [float(value) for value in results.evidence[0].counts[model, metric][:, 0]]
+
+
+# --- lm-evaluation-harness -------------------------------------------------------------------------------------------
+
+
+def test_two_runs_of_a_task_are_paired_on_the_document(tmp_path: Path) -> None:
+    new = _run(tmp_path, "lab/new", [_sample(0), _sample(1), _sample(2, 0.0)])
+    old = _run(tmp_path, "lab/old", [_sample(2), _sample(1, 0.0), _sample(0)])
+    results = _compare(new, old, slices=("subject", "task"))
+
+    assert ["mmlu/0", "mmlu/1", "mmlu/2"] == list(results.evidence[0].example_N)
+    assert ([1, 1, 0], [1, 0, 1]) == (_values(results, "lab/new", "acc"), _values(results, "lab/old", "acc"))
+    assert (("law", "art"), ("mmlu",)) == tuple(results.evidence[0].slices[name].names for name in ("subject", "task"))
+
+
+@pytest.mark.parametrize("given", ["folder", "samples", "results", "both"])
+def test_files_and_folders_are_understood(tmp_path: Path, given: str) -> None:
+    homes = [_run(tmp_path, model, [_sample(0)]) for model in ("lab/new", "lab/old")]
+    paths = {
+        "folder": homes,
+        "samples": [home / f"samples_mmlu_{TIME}.jsonl" for home in homes],
+        "results": [home / f"results_{TIME}.json" for home in homes],
+        "both": [tmp_path],
+    }[given]
+    results = read(paths, Query(candidate="lab/new", baseline="lab/old"))
+
+    assert "lm-evaluation-harness samples" == results.source
+
+
+def test_samples_without_results_are_named_after_their_folder(tmp_path: Path) -> None:
+    homes = [_run(tmp_path, model, [_sample(0)]) for model in ("new", "old")]
+    for home in homes:
+        (home / f"results_{TIME}.json").unlink()
+
+    assert ("new", "old") == read(homes, Query(candidate="new", baseline="old")).models
+
+
+def test_each_filter_is_a_metric(tmp_path: Path) -> None:
+    samples = [_sample(0, filter=name) for name in ("strict-match", "flexible-extract")]
+    results = _compare(_run(tmp_path, "lab/new", samples), _run(tmp_path, "lab/old", samples))
+
+    assert ("acc,strict-match", "acc,flexible-extract") == results.primary
+
+
+def test_the_direction_of_a_metric_comes_from_the_results(tmp_path: Path) -> None:
+    lower = {"higher_is_better": {"mmlu": {"acc": False}}}
+    homes = [_run(tmp_path, model, [_sample(0)], **lower) for model in ("lab/new", "lab/old")]
+
+    assert "lower" == _compare(homes[0], homes[1]).metrics["acc"].better
+
+
+def test_one_prompt_under_two_documents_is_one_cluster(tmp_path: Path) -> None:
+    homes = [_run(tmp_path, model, [_sample(0), _sample(1, prompt_hash="p0")]) for model in ("lab/new", "lab/old")]
+
+    assert [0, 0] == _compare(homes[0], homes[1]).evidence[0].cluster_N.tolist()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"doc_hash": "other"}, "'mmlu/0' is another document than at"),
+        ({"prompt_hash": "other"}, "'mmlu/0' was asked with another prompt than at"),
+        ({"target_hash": "other"}, "'mmlu/0' has another right answer than at"),
+        ({"target": "B", "target_hash": "t"}, "the right answer of 'mmlu/0' is"),
+        ({"acc": float("nan")}, "NaN is not a value"),
+        ({"doc_id": 1}, "share no example"),
+        ({"acc": [1, 2]}, "no model 'lab/old'|no sample has a number|share no example"),
+    ],
+)
+def test_samples_that_cannot_be_compared_are_refused(tmp_path: Path, change: dict[str, object], said: str) -> None:
+    new = _run(tmp_path, "lab/new", [_sample(0)])
+    old = _run(tmp_path, "lab/old", [{**_sample(0), **change}])
+
+    with pytest.raises(BadInput, match=said):
+        _compare(new, old)
+
+
+def test_another_version_of_the_task_is_refused(tmp_path: Path) -> None:
+    homes = [_run(tmp_path, f"lab/{name}", [_sample(0)], task_hashes={"mmlu": name}) for name in ("new", "old")]
+
+    with pytest.raises(BadInput, match="task 'mmlu' differs from the one of 'lab/new'"):
+        _compare(homes[0], homes[1])
+
+
+def test_averages_alone_are_named(tmp_path: Path) -> None:
+    home = _run(tmp_path, "lab/new", [_sample(0)])
+    (home / f"samples_mmlu_{TIME}.jsonl").unlink()
+
+    with pytest.raises(BadInput, match="only averages are here; run lm_eval with --log_samples"):
+        _compare(home, home)
+
+
+def test_an_unknown_model_lists_those_that_are_there(tmp_path: Path) -> None:
+    homes = [_run(tmp_path, model, [_sample(0)]) for model in ("lab/new", "lab/old")]
+
+    with pytest.raises(BadInput, match=r"no model 'lab/nwe'; did you mean 'lab/new'\? known: lab/new, lab/old"):
+        _compare(homes[0], homes[1], candidate="lab/nwe")
+
+
+def test_an_unknown_slice_lists_the_columns_of_the_documents(tmp_path: Path) -> None:
+    homes = [_run(tmp_path, model, [_sample(0)]) for model in ("lab/new", "lab/old")]
+
+    with pytest.raises(BadInput, match=r"did you mean 'subject'\? known: question, subject, task"):
+        _compare(homes[0], homes[1], slices=("subjects",))
+
+
+# --- inspect_ai ------------------------------------------------------------------------------------------------------
+
+SAMPLES = tuple(
+    LoggedSample(id=str(number), input=f"q{number}", target="a", output="a", scores={"match": float(number % 2)})
+    for number in range(4)
+)
+
+
+def _logged(folder: Path, model: str, samples: tuple[LoggedSample, ...] = SAMPLES) -> Path:
+    path = folder / f"{model.replace('/', '_')}.eval"
+    write_eval(path, LoggedRun(task="t", model=model, created="2026-01-01T00:00:00+00:00", samples=samples))
+    return path
+
+
+def _json_log(folder: Path, **change: object) -> Path:
+    with zipfile.ZipFile(_logged(folder, "lab/old")) as file:
+        header, samples = (json.loads(file.read(name)) for name in ("header.json", "summaries.json"))
+    path = folder / "old.json"
+    path.write_text(json.dumps({**header, "samples": samples, **change}, indent=2))
+    return path
+
+
+def test_what_is_written_as_eval_is_read_again(tmp_path: Path) -> None:
+    results = _compare(_logged(tmp_path, "lab/new"), _logged(tmp_path, "lab/old"))
+
+    assert ("inspect_ai log", [0, 1, 0, 1]) == (results.source, _values(results, "lab/new", "match"))
+
+
+def test_a_json_log_says_the_same_as_an_eval_log(tmp_path: Path) -> None:
+    results = _compare(_logged(tmp_path, "lab/new"), _json_log(tmp_path))
+
+    assert _values(results, "lab/new", "match") == _values(results, "lab/old", "match")
+
+
+def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
+    assert _logged(tmp_path, "lab/new").read_bytes() == _logged(tmp_path, "lab/new").read_bytes()
+
+
+def test_a_log_of_inspect_with_zstandard_members_is_read() -> None:
+    pytest.importorskip("zstandard")
+    path = FIXTURES / "inspect.eval"
+    with zipfile.ZipFile(path) as file:
+        methods = {info.compress_type for info in file.infolist()}
+    samples = json.loads(zips.member(path, "summaries.json"))
+
+    assert ({93}, 7) == (methods, len(samples))
+
+
+def test_letters_are_values_and_an_errored_sample_failed(tmp_path: Path) -> None:
+    pytest.importorskip("zstandard")
+    samples = tuple(
+        LoggedSample(id=name, input=f"q{name}", target="a", scores={"match": 1.0})
+        for name in ("0", "1", "2", "3", "4", "5", "9")
+    )
+    results = _compare(FIXTURES / "inspect.eval", _logged(tmp_path, "lab/old", samples), candidate="m/c")
+    evidence = results.evidence[0]
+
+    assert [1, 0, 0, 1, 0, 1, 0] == _values(results, "m/c", "match")
+    assert [*[ANSWERED] * 6, FAILED] == evidence.status["m/c"].tolist()
+
+
+def test_epochs_are_seeds_of_one_cluster(tmp_path: Path) -> None:
+    twice = tuple(LoggedSample(id="1", input="q", target="a", epoch=epoch, scores={"match": 1.0}) for epoch in (1, 2))
+    evidence = _compare(_logged(tmp_path, "lab/new", twice), _logged(tmp_path, "lab/old", twice)).evidence[0]
+
+    assert ([1, 2], [0, 0]) == (evidence.seed_N.tolist(), evidence.cluster_N.tolist())
+
+
+def test_metadata_can_be_a_slice(tmp_path: Path) -> None:
+    samples = tuple(
+        LoggedSample(id=name, input=name, target="", scores={"m": 1.0}, metadata={"topic": name}) for name in ("x", "y")
+    )
+    results = _compare(_logged(tmp_path, "lab/new", samples), _logged(tmp_path, "lab/old", samples), slices=("topic",))
+
+    assert ("x", "y") == results.evidence[0].slices["topic"].names
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"status": "started"}, r"did not finish \(status started\)"),
+        ({"status": "error"}, r"did not finish \(status error\)"),
+        ({"samples": None}, "holds no samples"),
+        ({"samples": [{"id": 1, "scores": {"m": {"value": "maybe"}}}]}, "m is 'maybe', which is no score"),
+        ({"samples": [{"id": 1, "scores": {"m": {"value": [1]}}}]}, "which is no score"),
+    ],
+)
+def test_a_log_that_cannot_be_used_is_one_sentence(tmp_path: Path, change: dict[str, object], said: str) -> None:
+    with pytest.raises(BadInput, match=said) as caught:
+        _compare(_logged(tmp_path, "lab/new"), _json_log(tmp_path, **change))
+
+    assert "\n" not in str(caught.value)
+
+
+def test_an_eval_without_a_header_did_not_finish(tmp_path: Path) -> None:
+    path = tmp_path / "cut.eval"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("_journal/start.json", "{}")
+
+    with pytest.raises(BadInput, match="did not finish"):
+        _compare(path, path)
+
+
+def test_a_cut_eval_is_named(tmp_path: Path) -> None:
+    path = _logged(tmp_path, "lab/new")
+    path.write_bytes(path.read_bytes()[:-40])
+
+    with pytest.raises(BadInput, match="not a whole"):
+        _compare(path, path)
+
+
+def test_a_changed_byte_in_a_member_is_found(tmp_path: Path) -> None:
+    path = _logged(tmp_path, "lab/new")
+    with zipfile.ZipFile(path) as file:
+        info = file.getinfo("summaries.json")
+    raw = bytearray(path.read_bytes())
+    *_, name_size, extra_size = struct.unpack("<4s5H3I2H", raw[info.header_offset : info.header_offset + 30])
+    raw[info.header_offset + 30 + name_size + extra_size + 5] ^= 0xFF
+    path.write_bytes(bytes(raw))
+
+    with pytest.raises(BadInput, match="damaged"):
+        zips.member(path, "summaries.json")
+
+
+def test_a_target_that_differs_is_refused(tmp_path: Path) -> None:
+    other = tuple(
+        LoggedSample(id=str(number), input=f"q{number}", target="b", scores={"match": 1.0}) for number in range(4)
+    )
+
+    with pytest.raises(BadInput, match="the right answer of 't/0'"):
+        _compare(_logged(tmp_path, "lab/new"), _logged(tmp_path, "lab/old", other))

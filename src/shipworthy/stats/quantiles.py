@@ -5,7 +5,7 @@ function): always an observed value, no interpolation.
 """
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtr
 
 from shipworthy.stats._types import Floats, Ints, upper_z
@@ -67,8 +67,8 @@ def quantile_difference(
     return value, np.concatenate(draws)
 
 
-def _weighted_quantile(sorted_N: Floats, weights_BN: Floats, q: float) -> Floats:
-    cumulative = np.cumsum(weights_BN, axis=1)
+def _weighted_quantile(sorted_N: Floats, weights_BN: NDArray[np.float32], q: float) -> Floats:
+    cumulative = np.cumsum(weights_BN, axis=1, dtype=np.float64)
     enough = np.ceil(q * cumulative[:, -1:] - 1e-9)
     first = np.minimum((cumulative < enough).sum(axis=1), len(sorted_N) - 1)
     return np.asarray(sorted_N[first])

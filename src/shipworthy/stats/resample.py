@@ -9,14 +9,31 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from shipworthy.stats._types import Floats, Ints, upper_z
 from shipworthy.stats._weights import multinomial_weights
 
-_CHUNK = 1 << 20  # weights held at a time: 8 MB
+_CHUNK = 1 << 19  # weights held at a time: 2 MB
+_EXACT = 1 << 20  # integer counts below this stay exact in single precision, drawn up to 16 times each
 _ONE_THREAD = 1 << 18  # multiplications that OpenBLAS does not split
 _FOLD = 20_000  # more units than this are joined at random into this many
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """The units with examples in one slice, prepared for single-precision products.
+
+    Attributes:
+        unit_C: which units. sums_K: totals as observed.
+        table_CU: distinct columns less `offset_U`, and a last column of ones. column_K: where each count stands.
+    """
+
+    unit_C: Ints
+    sums_K: Floats
+    table_CU: NDArray[np.float32]
+    offset_U: Floats
+    column_K: Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,13 +41,16 @@ class Units:
     """What is drawn: G clusters with their summed counts, in the whole and in each slice.
 
     Attributes:
-        n_units: G. sums_SK: totals as observed; row 0 is the whole, then every label of every slice column.
-        cells: for each row of `sums_SK`, the units that have examples there and their counts (units_C, counts_CK).
+        n_units: G. cells: S of them: the whole, then every label of every slice column in turn.
     """
 
     n_units: int
-    sums_SK: Floats
-    cells: tuple[tuple[Ints, Floats], ...]
+    cells: tuple[Cell, ...]
+
+    @property
+    def totals(self) -> Floats:
+        """Totals as observed."""
+        return np.stack([cell.sums_K for cell in self.cells])
 
 
 def collect(
@@ -60,8 +80,7 @@ def collect(
     cells = [_cell(unit_of_N, counts)]
     for codes_N, n_labels in slice_columns:
         cells += _label_cells(unit_of_N, counts, codes_N, n_labels)
-    sums = np.stack([values.sum(axis=0) for _, values in cells])
-    return Units(n_units=n_units, sums_SK=sums, cells=tuple(cells))
+    return Units(n_units=n_units, cells=tuple(cells))
 
 
 def draw_chunks(units: Units, *, n_draws: int, rng: np.random.Generator) -> Iterator[Floats]:
@@ -72,7 +91,7 @@ def draw_chunks(units: Units, *, n_draws: int, rng: np.random.Generator) -> Iter
     step = max(1, _CHUNK // units.n_units)
     for start in range(0, n_draws, step):
         weights_BG = multinomial_weights(units.n_units, min(step, n_draws - start), rng)
-        yield np.stack([_total(weights_BG, unit_C, counts_CK) for unit_C, counts_CK in units.cells], axis=1)
+        yield np.stack([_totals(weights_BG, cell) for cell in units.cells], axis=1)
 
 
 def resample(
@@ -83,7 +102,7 @@ def resample(
     Args: summarize: (..., K) totals -> (..., M) values, for example all metrics of the candidate less the baseline's.
     """
     pieces = [summarize(sums) for sums in draw_chunks(units, n_draws=n_draws, rng=rng)]
-    return summarize(units.sums_SK), np.concatenate(pieces)
+    return summarize(units.totals), np.concatenate(pieces)
 
 
 def percentile_interval(draws_B: Floats, *, alpha: float = 0.05) -> tuple[Floats, Floats]:
@@ -107,21 +126,22 @@ def p_below(draws_B: Floats, null: ArrayLike = 0.0) -> Floats:
     return np.asarray((above + 1) / (len(draws_B) + 2))
 
 
-def _total(weights_BG: Floats, unit_C: Ints, counts_CK: Floats) -> Floats:
-    everything = len(unit_C) == weights_BG.shape[1]
-    return _product(weights_BG if everything else weights_BG[:, unit_C], counts_CK)
+def _totals(weights_BG: NDArray[np.float32], cell: Cell) -> Floats:
+    everything = len(cell.unit_C) == weights_BG.shape[1]
+    sums_BU = _product(weights_BG if everything else weights_BG[:, cell.unit_C], cell.table_CU)
+    return np.asarray((sums_BU[:, :-1] + sums_BU[:, -1:] * cell.offset_U)[:, cell.column_K])
 
 
-def _product(weights_BC: Floats, counts_CK: Floats) -> Floats:
+def _product(weights_BC: NDArray[np.float32], table_CU: NDArray[np.float32]) -> Floats:
     """The matrix product in blocks too small for BLAS to share among threads.
 
     Threads gain little on so thin a product, lose tenfold where the cores are busy, and may change the last digit.
     """
-    n_draws, k = len(weights_BC), counts_CK.shape[1]
-    total = np.zeros((n_draws, k))
-    step = max(1, _ONE_THREAD // (n_draws * max(k, 1)))
-    for start in range(0, len(counts_CK), step):
-        total += weights_BC[:, start : start + step] @ counts_CK[start : start + step]
+    n_draws, width = len(weights_BC), table_CU.shape[1]
+    total = np.zeros((n_draws, width))
+    step = max(1, _ONE_THREAD // (n_draws * width))
+    for start in range(0, len(table_CU), step):
+        total += weights_BC[:, start : start + step] @ table_CU[start : start + step]
     return total
 
 
@@ -141,12 +161,27 @@ def _unit_codes(counts: Floats, clusters: ArrayLike | None) -> tuple[Ints, int]:
     return rank[code_of_N], n_units
 
 
-def _cell(unit_of_n: Ints, counts_nK: Floats) -> tuple[Ints, Floats]:
-    units, code = np.unique(unit_of_n, return_inverse=True)
-    return units, _sum_by(code, counts_nK, len(units))
+def _cell(unit_of_n: Ints, counts_nK: Floats) -> Cell:
+    unit_C, code = np.unique(unit_of_n, return_inverse=True)
+    distinct_CU, column_K = _distinct(_sum_by(code, counts_nK, len(unit_C)))
+    exact = (distinct_CU == np.rint(distinct_CU)).all(axis=0) & (np.abs(distinct_CU).sum(axis=0) < _EXACT)
+    offset_U = np.where(exact | (len(unit_C) == 0), 0.0, distinct_CU.sum(axis=0) / max(1, len(unit_C)))
+    table_CU = np.column_stack([distinct_CU - offset_U, np.ones(len(unit_C))]).astype(np.float32)
+    return Cell(unit_C=unit_C, sums_K=counts_nK.sum(axis=0), table_CU=table_CU, offset_U=offset_U, column_K=column_K)
 
 
-def _label_cells(unit_of_N: Ints, counts: Floats, codes_N: Ints, n_labels: int) -> list[tuple[Ints, Floats]]:
+def _distinct(counts_CK: Floats) -> tuple[Floats, Ints]:
+    """Distinct columns and where each column stands among them.
+
+    Equal columns must give equal totals to the last digit: models that agree in a slice differ by nothing there.
+    """
+    seen: dict[bytes, int] = {}
+    column_K = [seen.setdefault(column.tobytes(), len(seen)) for column in counts_CK.T]
+    first = [column_K.index(u) for u in range(len(seen))]
+    return counts_CK[:, first], np.array(column_K, dtype=np.int64)
+
+
+def _label_cells(unit_of_N: Ints, counts: Floats, codes_N: Ints, n_labels: int) -> list[Cell]:
     order = np.argsort(codes_N, kind="stable")
     edges = np.searchsorted(codes_N[order], np.arange(n_labels + 1))
     groups = [order[edges[k] : edges[k + 1]] for k in range(n_labels)]

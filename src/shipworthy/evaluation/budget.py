@@ -37,8 +37,9 @@ class Purse:
 
     def reason(self) -> str:
         """Why nothing more may go out."""
-        if self._budget.max_requests is not None and self._requests >= self._budget.max_requests:
-            return f"budget.max_requests {self._budget.max_requests} is used up"
+        most = self._budget.max_requests
+        if most is not None and self._requests + self._held >= most:
+            return f"budget.max_requests {most} is used up"
         return f"budget.max_cost_usd {self._budget.max_cost_usd:g} is used up ({self._cost_usd:.4g} spent)"
 
     def _affordable(self) -> int:

@@ -18,8 +18,8 @@ from shipworthy.evaluation.prepare import Prepared, build_metrics, manifest, pre
 from shipworthy.evaluation.progress import Report
 from shipworthy.evaluation.reuse import Cache
 from shipworthy.evaluation.runner import Gap, Plan, ask
-from shipworthy.gates.judge import judge as judge_evidence
-from shipworthy.gates.question import Question
+from shipworthy.gates import Question
+from shipworthy.gates import judge as judge_evidence
 from shipworthy.protocol import Protocol
 from shipworthy.records import Coverage, Verdict
 from shipworthy.store import Manifest, RunFolder

@@ -62,6 +62,13 @@ def test_promote_without_a_promoting_verdict_is_refused(tmp_path: Path, home: Pa
     assert verdict.replace("_", "-") in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [["--json", "list"], ["list", "--json"]])
+def test_flags_stand_before_or_after_the_action(capsys: Out, words: list[str]) -> None:
+    main(["release", *words])
+
+    assert {"releases": []} == json.loads(capsys.readouterr().out)
+
+
 def test_an_empty_registry_lists_nothing_and_is_intact(capsys: Out) -> None:
     codes = [main(["release", "list"]), main(["release", "verify"])]
 

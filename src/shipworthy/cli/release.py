@@ -21,11 +21,13 @@ TAMPERED = 2
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    common: argparse.ArgumentParser | None = parser.get_default("common")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
 
     def action(name: str, help: str) -> argparse.ArgumentParser:
-        return actions.add_parser(name, help=help, description=help, parents=[common] if common else [])
+        made = actions.add_parser(name, help=help, description=help)
+        for flag in ("--json", "--quiet", "--debug"):  # also after ACTION; suppressed, so that one before it stands
+            made.add_argument(flag, action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        return made
 
     action("list", "every release, and which one is in production")
     action("show", "the manifest of one release").add_argument("release", metavar="RELEASE")

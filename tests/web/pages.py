@@ -165,8 +165,14 @@ def measured(value: float | None, n: int = 1000) -> Measured:
 def pareto_chart() -> Pareto:
     """The ladder's task score against its latency."""
     rows = ladder().rows
+    places = {
+        "production": ("within_noise", "production is behind desk-full by value, but within the noise"),
+        "base": ("dominated", "base is dominated by desk-full"),
+    }
     points = tuple(
-        ParetoPoint(model=row.model, role=row.role, quality=row.cells[0], price=row.cells[2]) for row in rows
+        ParetoPoint(model=r.model, role=r.role, quality=r.cells[0], price=r.cells[2], place=place, says=says)  # type: ignore[arg-type]
+        for r in rows
+        for place, says in [places.get(r.model, ("frontier", f"{r.model} is on the frontier"))]
     )
     return Pareto(quality=ladder().columns[0], price=ladder().columns[2], points=points)
 

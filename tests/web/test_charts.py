@@ -7,8 +7,9 @@ import pytest
 
 from shipworthy.records import Interval
 from shipworthy.web._forest import NARROW, WIDE, forest, forests
-from shipworthy.web._pareto import frontier, pareto
+from shipworthy.web._pareto import pareto
 from shipworthy.web._svg import linear, tick_labels, ticks
+from shipworthy.web.report import render_page
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -66,24 +67,19 @@ def test_ticks_are_round_and_labelled_with_the_decimals_they_need() -> None:
     assert ["−4", "−2", "0", "+2"] == tick_labels(marks, "share", signed=True)
 
 
-def test_a_model_beaten_on_both_is_off_the_frontier(pages: ModuleType) -> None:
-    best = frontier(pages.pareto_chart().points, better="higher")
-
-    assert ["keyword-rules", "desk-full"] == [point.model for point in best]
-
-
-def test_the_frontier_turns_round_where_less_is_better(pages: ModuleType) -> None:
-    best = frontier(pages.pareto_chart().points, better="lower")
-
-    assert ["keyword-rules", "base"] == [point.model for point in best]
-
-
 def test_a_pareto_chart_names_every_model_with_both_intervals(pages: ModuleType) -> None:
     drawing = ElementTree.fromstring(pareto(pages.pareto_chart(), key="p"))
 
     description = drawing.findtext(f"{SVG}desc") or ""
     assert "Beaten by no other on both: keyword-rules, desk-full." in description
     assert "production: 78.0% [75.7, 80.3], n 1,000; 0.430 s [0.417, 0.443], n 1,000" in description
+
+
+def test_a_beaten_model_is_hollow_and_said_to_be_beaten(pages: ModuleType) -> None:
+    drawn, text = pareto(pages.pareto_chart(), key="p"), render_page(pages.story(), "html")
+
+    assert (2, 1) == (drawn.count('class="baseline beaten"'), drawn.count('class="candidate"'))
+    assert "base is dominated by desk-full." in text
 
 
 def test_labels_of_near_models_do_not_meet(pages: ModuleType) -> None:

@@ -180,6 +180,12 @@ def test_a_bare_verdict_makes_a_page_without_empty_sections(pages: ModuleType) -
     assert all(section not in text for section in ('id="worst"', 'id="ladder"', 'id="pareto"', 'id="provenance"'))
 
 
+def test_a_sentence_about_an_unnamed_candidate_begins_with_a_capital(pages: ModuleType) -> None:
+    text = render_page(Page.from_verdict(pages.verdict("promote"), title="a against b"), "html")
+
+    assert "The candidate may ship" in text and "May the candidate ship" in text
+
+
 def test_a_verdict_without_any_finding_is_a_page(pages: ModuleType) -> None:
     empty = Verdict(
         verdict="inconclusive",

@@ -6,7 +6,7 @@ import msgspec
 
 from shipworthy.evaluation.main_job import question_of as gates_question
 from shipworthy.evaluation.prompts import render
-from shipworthy.gates.question import Question
+from shipworthy.gates import Question
 from shipworthy.protocol import Protocol
 from shipworthy.records import Decision, Example, Response
 from shipworthy.store.run_folder import RunFolder
@@ -62,7 +62,7 @@ def _with_answers(page: Page, run: RunFolder, promised: Protocol) -> Page:
         page,
         regressions=_regressions(losses, _wanted(run.examples(), losses), answers, promised, question),
         ladder=table,
-        paretos=paretos(table, page.gates),
+        paretos=paretos(table, page.verdict.metrics),
         provenance=(*page.provenance, metric_facts(question.metrics)),
     )
 
@@ -102,7 +102,7 @@ def _regressions(
                 dataset=example.dataset,
                 metric=loss.metric,
                 unit=question.metrics[loss.metric].unit,
-                where=example.where,
+                where=example.where.rpartition("/")[2],
                 seed=loss.seed,
                 slices=example.slices,
                 prompt=render(promised, [example])[0].messages,

@@ -70,7 +70,7 @@ def html(page: Page) -> str:
         most_in_forest=MOST_IN_FOREST,
         forests=forests,
         regressions=[(regression, *_sides(regression)) for regression in page.regressions],
-        paretos=[svg for i, chart in enumerate(page.paretos) if (svg := pareto(chart, key=f"pareto-{i}"))],
+        paretos=[(svg, chart) for i, chart in enumerate(page.paretos) if (svg := pareto(chart, key=f"pareto-{i}"))],
         ladder_rows=page.ladder.rows[:MOST_MODELS] if page.ladder else (),
         warnings=page.verdict.warnings[:MOST_WARNINGS],
         warnings_more=max(0, len(page.verdict.warnings) - MOST_WARNINGS),

@@ -1,16 +1,15 @@
-"""All models side by side: quality by the judge of the gates, latency and cost out of the responses."""
+"""All models side by side: the ladder and frontier of the gates, with latency and cost out of the responses."""
 
 from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 
-from shipworthy.gates.judge import judge
-from shipworthy.gates.question import Question
-from shipworthy.metrics.types import Metric
-from shipworthy.protocol.types import GateSpec
-from shipworthy.records import Evidence, Finding, ModelRole
-from shipworthy.web._page import Column, Ladder, LadderRow, Measured, Pareto, ParetoPoint
+from shipworthy import gates
+from shipworthy.gates import Question
+from shipworthy.gates._ladder import Rung
+from shipworthy.records import Evidence, Finding, Interval, ModelRole
+from shipworthy.web._page import Column, Ladder, LadderRow, Measured, Pareto, ParetoPoint, Place
 from shipworthy.web._prices import COST, LATENCY, Prices
 
 _ROLE_ORDER: tuple[ModelRole, ...] = (
@@ -23,83 +22,93 @@ _ROLE_ORDER: tuple[ModelRole, ...] = (
     "human",
     "candidate",
 )
+_NOTHING = Measured(value=None, low=None, high=None, n=0)
 
 
 def ladder(question: Question, evidence: Sequence[Evidence], prices: Prices) -> Ladder:
-    """Every model that answered, judged alone on every metric, with its latency and cost."""
-    models = sorted(
-        {model for table in evidence for model in table.status}, key=lambda m: (_ROLE_ORDER.index(question.roles[m]), m)
-    )
+    """Every model by role on every metric, with its latency and cost; columns that nobody has are left out."""
     columns = [
         Column(name=name, dataset=question.datasets[name], unit=metric.unit, better=metric.better)
         for name, metric in question.metrics.items()
     ]
+    rungs = gates.ladder(question, evidence, rng=np.random.default_rng(0))
+    rungs.sort(key=lambda rung: _ROLE_ORDER.index(rung.role))
     alpha = question.decisions.alpha
     rows = [
-        (*_alone(question, evidence, model), prices.latency(model, alpha=alpha), prices.cost(model, alpha=alpha))
-        for model in models
+        LadderRow(
+            model=rung.model,
+            role=rung.role,
+            cells=(
+                *(_measured(rung.cells.get(name), rung.n.get(name, 0)) for name in question.metrics),
+                prices.latency(rung.model, alpha=alpha),
+                prices.cost(rung.model, alpha=alpha),
+            ),
+        )
+        for rung in rungs
     ]
-    every = (*columns, LATENCY, COST)
-    kept = [i for i in range(len(every)) if any(cells[i].value is not None for cells in rows)]
-    return Ladder(
-        columns=tuple(every[i] for i in kept),
-        rows=tuple(
-            LadderRow(model=model, role=question.roles[model], cells=tuple(cells[i] for i in kept))
-            for model, cells in zip(models, rows, strict=True)
-        ),
-    )
+    return _without_empty_columns(Ladder(columns=(*columns, LATENCY, COST), rows=tuple(rows)))
 
 
-def _alone(question: Question, evidence: Sequence[Evidence], model: str) -> tuple[Measured, ...]:
-    """One model's value and interval on every metric, by the same judge that judges the candidate."""
-    measured = {metric for table in evidence for name, metric in table.counts if name == model}
-    metrics = {name: metric for name, metric in question.metrics.items() if name in measured}
-    asked = Question(
-        candidate=model,
-        roles={model: question.roles[model]},
-        gates=tuple(_any_value(metric) for metric in metrics.values()),
-        metrics=metrics,
-        datasets=question.datasets,
-        decisions=msgspec.structs.replace(question.decisions, beat_trivial=False),
-        dataset_roles=question.dataset_roles,
-    )
-    found = judge(asked, evidence, rng=np.random.default_rng(0)).metrics
-    by_metric = {finding.metric: finding for finding in found if finding.slice is None}
-    return tuple(_measured(by_metric.get(name)) for name in question.metrics)
-
-
-def _any_value(metric: Metric) -> GateSpec:
-    """A gate on the metric alone; its limit is never read, only the interval that it makes the judge compute."""
-    return GateSpec(
-        metric=metric.name,
-        at_least=0.0 if metric.better == "higher" else None,
-        at_most=None if metric.better == "higher" else 0.0,
-    )
-
-
-def _measured(finding: Finding | None) -> Measured:
-    if finding is None:
-        return Measured(value=None, low=None, high=None, n=0)
-    shown = finding.candidate
-    return Measured(value=shown.value, low=shown.low, high=shown.high, n=finding.n)
-
-
-def paretos(table: Ladder, gates: Sequence[Finding]) -> tuple[Pareto, ...]:
-    """The first hard gate's metric that is no price itself, against each price that at least two models have."""
+def paretos(table: Ladder, findings: Sequence[Finding]) -> tuple[Pareto, ...]:
+    """The first gate's metric that is no price itself, against each price that at least two models have."""
     names = [column.name for column in table.columns]
-    quality = next((f.metric for f in gates if f.metric in names and f.unit not in ("s", "usd", "tokens")), None)
+    gating = (f for f in findings if f.level != "monitored" and f.metric in names)
+    quality = next((f.metric for f in gating if f.unit not in ("s", "usd", "tokens")), None)
     if quality is None:
         return ()
     at = names.index(quality)
-    prices = [names.index(column.name) for column in (LATENCY, COST) if column.name in names]
-    charts = [_pareto(table, at, price) for price in prices]
+    charts = [_pareto(table, at, names.index(price.name)) for price in (LATENCY, COST) if price.name in names]
     return tuple(chart for chart in charts if len(chart.points) > 1)
 
 
-def _pareto(ladder: Ladder, quality: int, price: int) -> Pareto:
+def _pareto(table: Ladder, quality: int, price: int) -> Pareto:
+    rows = [row for row in table.rows if row.cells[quality].value is not None and row.cells[price].value is not None]
+    columns = table.columns[quality], table.columns[price]
+    if not rows:
+        return Pareto(quality=columns[0], price=columns[1], points=())
+    rungs = [_rung(row, table.columns) for row in rows]
+    standings = gates.pareto(rungs, [column.name for column in columns])
     points = [
-        ParetoPoint(model=row.model, role=row.role, quality=row.cells[quality], price=row.cells[price])
-        for row in ladder.rows
-        if row.cells[quality].value is not None and row.cells[price].value is not None
+        ParetoPoint(
+            model=row.model,
+            role=row.role,
+            quality=row.cells[quality],
+            price=row.cells[price],
+            place=_place(beaten=bool(standing.dominated_by), sure=standing.sure),
+            says=standing.says,
+        )
+        for row, standing in zip(rows, standings, strict=True)
     ]
-    return Pareto(quality=ladder.columns[quality], price=ladder.columns[price], points=tuple(points))
+    return Pareto(quality=columns[0], price=columns[1], points=tuple(points))
+
+
+def _place(*, beaten: bool, sure: bool) -> Place:
+    if not beaten:
+        return "frontier"
+    return "dominated" if sure else "within_noise"
+
+
+def _rung(row: LadderRow, columns: Sequence[Column]) -> Rung:
+    """A row as the gates see it, prices beside metrics."""
+    named = {column.name: (column, cell) for column, cell in zip(columns, row.cells, strict=True)}
+    return Rung(
+        model=row.model,
+        role=row.role or "candidate",
+        cells={name: Interval(value=cell.value, low=cell.low, high=cell.high) for name, (_, cell) in named.items()},
+        n={name: cell.n for name, (_, cell) in named.items()},
+        method={},
+        unit={name: column.unit for name, (column, _) in named.items()},
+        better={name: column.better for name, (column, _) in named.items()},
+    )
+
+
+def _measured(shown: Interval | None, n: int) -> Measured:
+    return _NOTHING if shown is None else Measured(value=shown.value, low=shown.low, high=shown.high, n=n)
+
+
+def _without_empty_columns(table: Ladder) -> Ladder:
+    kept = [i for i in range(len(table.columns)) if any(row.cells[i].value is not None for row in table.rows)]
+    return Ladder(
+        columns=tuple(table.columns[i] for i in kept),
+        rows=tuple(msgspec.structs.replace(row, cells=tuple(row.cells[i] for i in kept)) for row in table.rows),
+    )

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from shipworthy.web._format import VERDICT_WORDS, clipped, count, interval, number, plural, printable, shorten
+from shipworthy.web._format import VERDICT_WORDS, clipped, count, interval, plural, printable, quantity, shorten
 from shipworthy.web._page import Answer, Ladder, Page, Regression, answer_of
 from shipworthy.web._rows import Row, groups, row, settling, tally
 
@@ -63,7 +63,7 @@ def _n(shown: Row) -> str:
 
 
 def _slices(page: Page) -> str:
-    telling = [finding for finding in page.cells if finding.outcome != "pass"]
+    telling = [finding for finding in page.cells if finding.outcome != "pass" and finding.level != "monitored"]
     if not page.cells:
         return ""
     lines = [f"### Slices\n\n{tally(page.cells, 'slice')}\n"]
@@ -103,7 +103,7 @@ def _regression(regression: Regression) -> str:
 
 
 def _scores(regression: Regression) -> str:
-    ours, theirs = (number(a.score, regression.unit) for a in (regression.candidate, regression.baseline))
+    ours, theirs = (quantity(a.score, regression.unit) for a in (regression.candidate, regression.baseline))
     return f"{ours} against {theirs}"
 
 

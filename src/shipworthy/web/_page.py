@@ -1,6 +1,7 @@
 """`Page`: everything a report says, as plain values. Renderers read a Page and nothing else."""
 
 from collections.abc import Iterable
+from typing import Literal
 
 from shipworthy.records import Decision, Direction, Finding, Message, ModelRole, Record, Verdict
 
@@ -38,13 +39,21 @@ class Ladder(Record):
     rows: tuple[LadderRow, ...]
 
 
+UNNAMED = "the candidate"
+"""What a candidate is called where nobody gave its name."""
+Place = Literal["frontier", "within_noise", "dominated"]
+"""Nobody beats it; somebody does by value, but the intervals touch; somebody does beyond the intervals."""
+
+
 class ParetoPoint(Record):
-    """One model as quality against price (cost or latency), each with its interval."""
+    """One model as quality against price (cost or latency), each with its interval; `says` is its place in words."""
 
     model: str
     role: ModelRole | None
     quality: Measured
     price: Measured
+    place: Place
+    says: str
 
 
 class Pareto(Record):
@@ -120,7 +129,7 @@ class Page(Record):
         verdict: Verdict,
         *,
         title: str,
-        candidate: str = "the candidate",
+        candidate: str = UNNAMED,
         provenance: tuple[Facts, ...] = (),
         next_command: str = "",
     ) -> "Page":
@@ -166,7 +175,8 @@ def question_of(candidate: str, baselines: tuple[str, ...]) -> str:
 
 def answer_of(page: Page) -> str:
     """The verdict as one sentence."""
-    return _ANSWERS[page.verdict.verdict].format(candidate=page.candidate)
+    name = "The candidate" if page.candidate == UNNAMED and page.verdict.verdict != "inconclusive" else page.candidate
+    return _ANSWERS[page.verdict.verdict].format(candidate=name)
 
 
 _ANSWERS: dict[Decision, str] = {

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from shipworthy.records import Direction
 from shipworthy.web._format import count, interval, plural, unit_name
 from shipworthy.web._page import Column, Measured, Pareto, ParetoPoint
 from shipworthy.web._svg import Scale, linear, logarithmic, text, tick_labels, ticks
@@ -27,22 +26,12 @@ class _Placed(NamedTuple):
     anchor: str
 
 
-def frontier(points: Sequence[ParetoPoint], *, better: Direction) -> tuple[ParetoPoint, ...]:
-    """The points that no other point beats on quality and price at once, cheapest first."""
-    return tuple(
-        sorted(
-            (p for p in points if not any(_beats(q, p, better) for q in points)),
-            key=lambda p: _value(p.price),
-        )
-    )
-
-
 def pareto(chart: Pareto, *, key: str) -> str:
     """One SVG; empty where fewer than two models have both quality and price."""
     points = [p for p in chart.points if p.quality.value is not None and p.price.value is not None]
     if len(points) < 2:
         return ""
-    best = frontier(points, better=chart.quality.better)
+    best = sorted((p for p in points if p.place == "frontier"), key=lambda p: _value(p.price))
     across = _price_scale(points)
     down = linear(_limits([p.quality for p in points]), left=_TOP + _PLOT, right=_TOP, pad=0.12)
     placed = _placed(points, across, down)
@@ -54,17 +43,10 @@ def pareto(chart: Pareto, *, key: str) -> str:
             f'<desc id="{key}-d">{_description(chart, points, best)}</desc>',
             *_axes(chart, across, down),
             *_steps(best, across, down),
-            *(_mark(spot, across, down, on_frontier=spot.point in best) for spot in placed),
+            *(_mark(spot, across, down) for spot in placed),
             "</svg>",
         ]
     )
-
-
-def _beats(one: ParetoPoint, other: ParetoPoint, better: Direction) -> bool:
-    sign = 1 if better == "higher" else -1
-    gain = sign * (_value(one.quality) - _value(other.quality))
-    saving = _value(other.price) - _value(one.price)
-    return gain >= 0 and saving >= 0 and (gain > 0 or saving > 0)
 
 
 def _value(measured: Measured) -> float:
@@ -135,13 +117,14 @@ def _steps(best: Sequence[ParetoPoint], across: Scale, down: Scale) -> list[str]
     ]
 
 
-def _mark(spot: _Placed, across: Scale, down: Scale, *, on_frontier: bool) -> str:
+def _mark(spot: _Placed, across: Scale, down: Scale) -> str:
     quality, price = spot.point.quality, spot.point.price
     role = "candidate" if spot.point.role == "candidate" else "baseline"
     shape = '<path d="M0-8 8 0 0 8-8 0z"/>' if role == "candidate" else '<circle r="6"/>'
     dx = -11 if spot.anchor == "end" else 11
+    beaten = "" if spot.point.place == "frontier" else " beaten"
     return (
-        f'<g class="{role}{"" if on_frontier else " beaten"}">{_whiskers(quality, price, across, down, spot)}'
+        f'<g class="{role}{beaten}">{_whiskers(quality, price, across, down, spot)}'
         f'<svg x="{spot.x:.3f}%" y="{spot.y:.1f}" overflow="visible">{shape}</svg></g>'
         f'<text class="name {role}" x="{spot.x:.3f}%" dx="{dx}" y="{spot.y - spot.lift:.1f}" '
         f'text-anchor="{spot.anchor}">{text(spot.point.model, limit=26)}</text>'

@@ -43,4 +43,4 @@ def metric_facts(metrics: Mapping[str, Metric]) -> Facts:
 
 
 def _pairs(identity: Mapping[str, str]) -> str:
-    return " · ".join(f"{key} {value}" for key, value in identity.items()) or "no identity recorded"
+    return " · ".join(f"{key} {value}" for key, value in identity.items() if value) or "no identity recorded"

@@ -66,12 +66,13 @@ def groups(cells: Iterable[Finding], *, most: int) -> list[Group]:
 
 
 def tally(findings: Sequence[Finding], noun: str) -> str:
-    """`5 gates: 1 fail, 1 inconclusive, 3 pass`."""
-    counts = [
-        f"{count(n)} {OUTCOME_WORDS[outcome].lower()}"
-        for outcome in ("fail", "inconclusive", "pass")
-        if (n := sum(finding.outcome == outcome for finding in findings))
+    """`5 gates: 1 fail, 1 inconclusive, 3 pass`; what decides nothing is counted as watched only."""
+    words = [
+        "watched only" if f.level == "monitored" and f.outcome != "fail" else OUTCOME_WORDS[f.outcome].lower()
+        for f in findings
     ]
+    order = ("fail", "inconclusive", "pass", "watched only")
+    counts = [f"{count(n)} {word}" for word in order if (n := words.count(word))]
     return f"{plural(len(findings), noun)}: {', '.join(counts)}" if counts else f"no {noun}s"
 
 

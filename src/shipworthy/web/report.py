@@ -10,7 +10,7 @@ from shipworthy.store.files import write_atomic
 from shipworthy.store.run_folder import RunFolder
 from shipworthy.web._format import VERDICT_WORDS
 from shipworthy.web._json import verdict_json
-from shipworthy.web._page import Page, answer_of
+from shipworthy.web._page import UNNAMED, Page, answer_of
 
 Kind = Literal["html", "md", "junit", "json"]
 
@@ -90,6 +90,6 @@ def write(page: Page, paths: Sequence[Path]) -> None:
         write_atomic(path, text.encode())
 
 
-def write_verdict(verdict: Verdict, path: Path, *, title: str, candidate: str = "the candidate") -> None:
+def write_verdict(verdict: Verdict, path: Path, *, title: str, candidate: str = UNNAMED) -> None:
     """Write the report of a verdict that has no run folder, as `compare` gives it."""
     write(Page.from_verdict(verdict, title=title, candidate=candidate), [path])

@@ -69,6 +69,17 @@ def test_slices_in_one_pass_equal_slices_one_by_one() -> None:
     assert bool(np.isnan(together.mean_SM[5]).all())
 
 
+def test_sparse_and_hashed_codes_give_the_same_as_dense_ones() -> None:
+    rng = np.random.default_rng(7)
+    values, clusters, slices = rng.normal(size=60), rng.integers(0, 12, 60), rng.integers(0, 3, 60)
+    dense, sparse, hashed = (
+        cluster_means(values, codes, slices_N=slices, n_slices=3).se_SM
+        for codes in (clusters, clusters * 10**6, clusters * 2**59 - 2**62)
+    )
+
+    assert dense.tolist() == sparse.tolist() == hashed.tolist()
+
+
 def test_one_cluster_has_no_standard_error() -> None:
     assert bool(np.isnan(cluster_means([1.0, 2.0], [4, 4]).se_SM[0, 0]))
 

@@ -13,6 +13,8 @@ from scipy.special import stdtr, stdtrit
 
 from shipworthy.stats._types import Floats, Ints, upper_z
 
+_WIDEST = 1 << 40  # range of cluster codes that a slice code can multiply without overflow
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
@@ -71,19 +73,22 @@ def cluster_means(
     kept = slices >= 0
     if not kept.all():
         values, clusters, slices = values[kept], clusters[kept], slices[kept]
-    cell_slice, cell_of_N = _cells(clusters, slices)
-    n_S = np.bincount(slices, minlength=n_slices)
-    clusters_S = np.bincount(cell_slice, minlength=n_slices)
-    cell_n = np.bincount(cell_of_N, minlength=len(cell_slice))
+    cell_slice, cell_of_N = (slices, None) if clusters_N is None else _cells(clusters, slices)
+    n_S, clusters_S = np.bincount(slices, minlength=n_slices), np.bincount(cell_slice, minlength=n_slices)
+    cell_n = np.bincount(cell_of_N, minlength=len(cell_slice)) if cell_of_N is not None else 1
+    centre_M = values.mean(axis=0) if len(values) else np.zeros(values.shape[1])
+    found = np.empty((2, n_slices, values.shape[1]))
     with np.errstate(divide="ignore", invalid="ignore"):
-        centre_M = values.mean(axis=0) if len(values) else np.zeros(values.shape[1])
-        sums = _sum_by(cell_of_N, values - centre_M, len(cell_slice))
-        shift = _sum_by(cell_slice, sums, n_slices) / n_S[:, None]
-        residual = sums - shift[cell_slice] * cell_n[:, None]
-        squares = _sum_by(cell_slice, residual**2, n_slices)
-        correction = np.where(clusters_S > 1, clusters_S / (clusters_S - 1), np.nan)
-        se_SM = np.sqrt(correction[:, None] * squares) / n_S[:, None]
-    return Means(mean_SM=shift + centre_M, se_SM=se_SM, n_S=n_S, clusters_S=clusters_S)
+        correction_S = np.where(clusters_S > 1, clusters_S / (clusters_S - 1), np.nan)
+        for m, centre in enumerate(centre_M):  # a column at a time stays in the cache
+            sums = values[:, m] - centre
+            if cell_of_N is not None:
+                sums = np.bincount(cell_of_N, weights=sums, minlength=len(cell_slice))
+            shift_S = np.bincount(cell_slice, weights=sums, minlength=n_slices) / n_S
+            sums -= shift_S[cell_slice] * cell_n
+            squares_S = np.bincount(cell_slice, weights=sums * sums, minlength=n_slices)
+            found[:, :, m] = shift_S + centre, np.sqrt(correction_S * squares_S) / n_S
+    return Means(mean_SM=found[0], se_SM=found[1], n_S=n_S, clusters_S=clusters_S)
 
 
 def ratio_influence(top_NM: ArrayLike, bottom_NM: ArrayLike) -> Floats:
@@ -118,11 +123,17 @@ def _checked(values: ArrayLike, clusters: ArrayLike | None, slices: ArrayLike | 
 
 def _cells(clusters: Ints, slices: Ints) -> tuple[Ints, Ints]:
     """The cells (cluster x slice) that hold a row: the slice of each, and the cell of each row."""
-    low = int(clusters.min(initial=0))
-    width = int(clusters.max(initial=0)) - low + 1
-    keys, cell_of_N = np.unique(slices * width + (clusters - low), return_inverse=True)
-    return keys // width, cell_of_N.reshape(-1)
-
-
-def _sum_by(codes: Ints, values: Floats, size: int) -> Floats:
-    return np.stack([np.bincount(codes, weights=column, minlength=size) for column in values.T], axis=1)
+    low, high = int(clusters.min(initial=0)), int(clusters.max(initial=0))
+    if high - low > _WIDEST:  # hashes for codes
+        _, clusters = np.unique(clusters, return_inverse=True)
+        low, high = 0, len(clusters)
+    width = high - low + 1
+    keys = slices * width + (clusters - low)
+    room = int(keys.max(initial=-1)) + 1
+    if room > 8 * len(keys) + 1024:
+        used, cell_of_N = np.unique(keys, return_inverse=True)
+        return used // width, cell_of_N
+    used = np.flatnonzero(np.bincount(keys, minlength=room))  # dense codes: counting is ten times faster than sorting
+    place = np.empty(room, np.int64)
+    place[used] = np.arange(len(used))
+    return used // width, place[keys]

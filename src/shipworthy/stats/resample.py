@@ -189,6 +189,6 @@ def _label_cells(unit_of_N: Ints, counts: Floats, codes_N: Ints, n_labels: int) 
 
 
 def _sum_by(codes: Ints, values: Floats, size: int) -> Floats:
-    if not values.shape[1]:
-        return np.zeros((size, 0))
-    return np.stack([np.bincount(codes, weights=column, minlength=size) for column in values.T], axis=1)
+    columns = np.ascontiguousarray(values.T)
+    sums = [np.bincount(codes, weights=column, minlength=size) for column in columns]
+    return np.stack(sums, axis=1) if sums else np.zeros((size, 0))

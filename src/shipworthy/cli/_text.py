@@ -25,7 +25,10 @@ def verdict_text(verdict: Verdict, *, title: str = "") -> str:
     cells = sorted((f for f in gating if f.slice is not None and f.outcome != "pass"), key=_worst_first)
     lines = [head, *(f"  - {reason}" for reason in verdict.reasons), "", "Gates:"]
     lines += [finding_line(f) for f in overall]
-    lines += _cell_lines(cells, passed=len(gating) - len(overall) - len(cells))
+    lines += _cell_lines("Slices", cells, passed=len(gating) - len(overall) - len(cells))
+    watched = [f for f in verdict.metrics if f.level == "monitored" and f.slice is not None]
+    worse = sorted((f for f in watched if f.outcome == "fail"), key=_worst_first)
+    lines += _cell_lines("Slices that are watched and decide nothing", worse, passed=len(watched) - len(worse))
     lines += [_coverage_line(verdict)]
     lines += [f"  warning {w.code}: {w.message}" for w in verdict.warnings]
     return "\n".join(lines)
@@ -46,10 +49,10 @@ def interval(value: Interval | None) -> str:
     return f"{value.value:.4g}{limits}"
 
 
-def _cell_lines(cells: list[Finding], *, passed: int) -> Iterable[str]:
+def _cell_lines(title: str, cells: list[Finding], *, passed: int) -> Iterable[str]:
     if not cells and not passed:
         return
-    yield f"Slices: {passed} pass, {len(cells)} do not" + (":" if cells else "")
+    yield f"{title}: {len(cells)} of {len(cells) + passed} do not pass" + (":" if cells else "")
     yield from (finding_line(cell) for cell in cells[:MOST_CELLS])
     if len(cells) > MOST_CELLS:
         yield f"  … and {len(cells) - MOST_CELLS} more (all of them with --json)"

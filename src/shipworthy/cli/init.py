@@ -49,7 +49,9 @@ def _contents(ci: str | None) -> dict[str, Traversable]:
 def _write_all(folder: Path, contents: dict[str, Traversable]) -> list[str]:
     taken = [name for name in contents if (folder / name).exists()]
     if taken:
-        raise BadInput(f"{', '.join(taken)} is there already and nothing is overwritten; choose another DIR", where=str(folder))
+        raise BadInput(
+            f"{', '.join(taken)} is there already and nothing is overwritten; choose another DIR", where=str(folder)
+        )
     try:
         for name, source in contents.items():
             target = folder / name

@@ -26,7 +26,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("shipworthy.cli.demo", "the whole story on embedded models and data: no key, no GPU, no network"),
     "doctor": ("shipworthy.cli.doctor", "what is installed, and what is missing for which feature"),
 }
-INTERRUPTED = 130
+INTERRUPTED, READER_LEFT = 130, 141
+"""As shells say SIGINT and SIGPIPE; never 0, so that a cut pipe cannot turn a block into a promotion."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -66,7 +67,7 @@ def _guarded(name: str, words: list[str]) -> int:
         return _say("interrupted; what was answered is saved", INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left: no second error at exit
-        return 0
+        return READER_LEFT
     except Exception as error:  # the last line of defence: a traceback only with --debug
         if debug:
             raise

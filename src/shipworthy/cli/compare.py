@@ -1,0 +1,101 @@
+"""Judge a candidate against a baseline over results you already have; no protocol needed.
+
+RESULTS are tables (JSONL, CSV, Parquet; tidy or wide), lm-evaluation-harness samples or inspect logs, told apart by
+what is in them.
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shipworthy.records import EXIT_CODE, Verdict
+
+if TYPE_CHECKING:
+    from shipworthy.data.results import Results
+    from shipworthy.gates import Question
+
+HELP = "judge results you already have, no protocol needed"
+SEED = 20_240_229
+DEFAULT_MARGIN = 0.02
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("results", nargs="+", type=Path, metavar="RESULTS", help="one or more files or folders")
+    parser.add_argument("--candidate", required=True, metavar="M", help="the model that would ship")
+    parser.add_argument("--baseline", required=True, metavar="M", help="the model it would replace")
+    parser.add_argument("--id", metavar="COL,…", help="columns that identify an example (default: example_id)")
+    parser.add_argument("--metric", metavar="X", help="judge this metric only; names the value of a wide table")
+    parser.add_argument("--margin", type=_share, default=DEFAULT_MARGIN, help="what may be lost at most (default 0.02)")
+    parser.add_argument("--cluster", metavar="COL", help="rows with the same value rise and fall together")
+    parser.add_argument("--slice", action="append", default=[], metavar="COL", help="watch every value of it; repeats")
+    parser.add_argument("--gate-slices", action="store_true", help="a slice that is shown worse blocks (margin 0.05)")
+    parser.add_argument("--missing", choices=("fail", "wrong", "common"), default="fail", help="what a gap counts as")
+    parser.add_argument("-o", "--output", action="append", default=[], type=Path, help="also write a report; repeats")
+
+
+def run(args: argparse.Namespace) -> int:
+    verdict = _judge(args)
+    from shipworthy.cli._text import verdict_text
+    from shipworthy.web import report
+
+    title = f"{args.candidate} against {args.baseline}"
+    for path in args.output:
+        report.write_verdict(verdict, path, title=title)
+    if args.json:
+        print(report.verdict_json(verdict))
+    else:
+        print(verdict_text(verdict, title=title))
+        print(f"Next: {_next(args)}")
+    return EXIT_CODE[verdict.verdict]
+
+
+def _judge(args: argparse.Namespace) -> Verdict:
+    import numpy as np
+
+    from shipworthy.data import results
+    from shipworthy.gates import judge
+
+    query = results.Query(
+        candidate=args.candidate,
+        baseline=args.baseline,
+        id_columns=tuple(args.id.split(",")) if args.id else (),
+        metric=args.metric,
+        cluster=args.cluster,
+        slices=tuple(args.slice),
+    )
+    found = results.read(args.results, query)
+    return judge(_question(found, args), found.evidence, rng=np.random.default_rng(SEED))
+
+
+def _question(found: "Results", args: argparse.Namespace) -> "Question":
+    """One gate a metric of the table; cost, latency and, unless they were asked to gate, slices are watched."""
+    from shipworthy.gates import Question
+    from shipworthy.protocol.types import Decisions, GateSpec
+
+    gating = tuple(args.slice) if args.gate_slices else ()
+    gates = tuple(
+        GateSpec(metric=metric, baseline=found.baseline, margin=args.margin, slices=gating) for metric in found.primary
+    )
+    return Question(
+        candidate=found.candidate,
+        roles={found.candidate: "candidate", found.baseline: "production"},
+        gates=gates,
+        metrics=found.metrics,
+        datasets=found.datasets,
+        decisions=Decisions(missing=args.missing),
+        slices=tuple(args.slice),
+        warnings=found.warnings,
+    )
+
+
+def _next(args: argparse.Namespace) -> str:
+    if not args.output:
+        return "add -o report.html to see every gain with its interval, or -o report.md for a pull request"
+    return f"open {args.output[0]}"
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a margin: give 0 or more, in the metric's unit")
+    return value

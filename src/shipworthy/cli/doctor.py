@@ -1,0 +1,68 @@
+"""Say what is installed, what each missing package would bring, and which names a protocol may use."""
+
+import argparse
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import shutil
+
+HELP = "what is installed, and what is missing for which feature"
+
+FEATURES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "decisions, compare, run, report, release": (
+        "",
+        ("numpy", "scipy", "msgspec", "yaml", "duckdb", "aiohttp", "jinja2", "jsonschema", "cryptography", "tqdm"),
+    ),
+    "train, demo, backend: huggingface": ("train", ("torch", "transformers", "trl", "peft", "datasets", "accelerate")),
+    "reference text metrics": ("text", ("sacrebleu", "rouge_score", "nltk")),
+    "recipe method: qlora": ("qlora", ("bitsandbytes",)),
+    "recipe method: galore": ("galore", ("galore_torch",)),
+}
+_DISTRIBUTION = {"yaml": "pyyaml", "rouge_score": "rouge-score", "galore_torch": "galore-torch"}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Takes no options of its own."""
+
+
+def run(args: argparse.Namespace) -> int:
+    facts = {"python": platform.python_version(), "cpu_count": os.cpu_count(), "free_gb": _free_gb()}
+    features = {name: _feature(extra, modules) for name, (extra, modules) in FEATURES.items()}
+    known = _known_names()
+    if args.json:
+        print(json.dumps({**facts, "features": features, "names": known}))
+        return 0
+    print(f"Python {facts['python']}, {facts['cpu_count']} cores, {facts['free_gb']} GB free here")
+    for name, feature in features.items():
+        print(f"  {'ok     ' if feature['ready'] else 'missing'} {name}{_remedy(feature)}")
+    for kind, names in known.items():
+        print(f"{kind}: {', '.join(names)}")
+    core_only = not features["train, demo, backend: huggingface"]["ready"]
+    print(f"Next: {'shipworthy init' if core_only else 'shipworthy demo'}")
+    return 0
+
+
+def _feature(extra: str, modules: tuple[str, ...]) -> dict[str, object]:
+    missing = [m for m in modules if importlib.util.find_spec(m) is None]
+    versions = {m: importlib.metadata.version(_DISTRIBUTION.get(m, m)) for m in modules if m not in missing}
+    return {"ready": not missing, "extra": extra, "missing": missing, "versions": versions}
+
+
+def _remedy(feature: dict[str, object]) -> str:
+    if feature["ready"]:
+        return ""
+    missing = ", ".join(str(m) for m in feature["missing"]) if isinstance(feature["missing"], list) else ""
+    extra = f"[{feature['extra']}]" if feature["extra"] else ""
+    return f": needs {missing}; pip install 'shipworthy{extra}'"
+
+
+def _known_names() -> dict[str, list[str]]:
+    from shipworthy import metrics, models, plugins
+
+    return {"metrics": metrics.names(), "backends": plugins.names("backend", models.BUILT_IN)}
+
+
+def _free_gb() -> float:
+    return round(shutil.disk_usage(".").free / 1e9, 1)

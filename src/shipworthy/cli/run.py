@@ -1,0 +1,119 @@
+"""The main job: read the protocol, ask every model, judge the candidate, write the run folder and its reports.
+
+The exit code is the verdict. Ctrl-C and kill -9 lose nothing: `--resume` goes on where the run stopped and asks no
+answered question again.
+"""
+
+import argparse
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shipworthy.errors import BadInput
+from shipworthy.records import EXIT_CODE
+
+if TYPE_CHECKING:
+    from shipworthy.cli._progress import Progress
+    from shipworthy.evaluation import Progress as Moment
+    from shipworthy.evaluation import Surroundings
+
+HELP = "the main job: data, models, evidence, estimates, gates, verdict, report"
+PROTOCOL = Path("shipworthy.yaml")
+RUNS = Path("runs")
+REPORTS = ("report.html", "report.md", "junit.xml")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("protocol", nargs="?", type=Path, metavar="PROTOCOL", help="default: shipworthy.yaml")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="the run folder (default: runs/<time>)")
+    parser.add_argument("--resume", action="store_true", help="go on with --out, or with the newest unfinished run")
+
+
+def run(args: argparse.Namespace) -> int:
+    protocol = protocol_path(args.protocol)
+    out = args.out or (_unfinished(protocol) if args.resume else RUNS / f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}")
+    from shipworthy.cli._progress import Progress
+    from shipworthy.evaluation import run as main_job
+
+    progress = Progress(quiet=args.quiet or args.json)
+    try:
+        verdict = main_job(protocol, out=out, resume=args.resume, within=_surroundings(progress))
+    finally:
+        progress.close()
+    return finish(out, args, EXIT_CODE[verdict.verdict])
+
+
+def finish(out: Path, args: argparse.Namespace, code: int) -> int:
+    """Render the reports of a judged run, do what the protocol asks for after such a verdict, print it."""
+    from shipworthy.cli._follow_ups import follow_up
+    from shipworthy.cli._text import verdict_text
+    from shipworthy.store import RunFolder
+    from shipworthy.web import report
+
+    with RunFolder.open(out) as folder:
+        page = report.page_of(folder)
+        report.write(page, [out / name for name in REPORTS])
+        done = follow_up(folder, page.verdict)
+    if args.json:
+        print(report.verdict_json(page.verdict))
+        return code
+    print(verdict_text(page.verdict, title=f"{page.title}: {page.question}"))
+    print(
+        "\n".join([*done, f"Report: {out / 'report.html'}", f"Next: {_next(out, page.verdict.verdict, page.status)}"])
+    )
+    return code
+
+
+def protocol_path(given: Path | None) -> Path:
+    """The protocol that is meant: given, named by SHIPWORTHY_PROTOCOL, or shipworthy.yaml here.
+
+    Raises: BadInput: there is none.
+    """
+    named = os.environ.get("SHIPWORTHY_PROTOCOL")
+    path = given or (Path(named) if named else PROTOCOL)
+    if not given and not path.exists():
+        raise BadInput(f"there is no {path} here; name a protocol, or write one with `shipworthy init`")
+    return path / PROTOCOL if path.is_dir() and (path / PROTOCOL).is_file() else path
+
+
+def _surroundings(progress: "Progress") -> "Surroundings":
+    from shipworthy.evaluation import Surroundings
+    from shipworthy.store.cache import Cache
+    from shipworthy.store.home import home
+    from shipworthy.store.ledger import Ledger
+
+    where = home(os.environ, Path.cwd())
+    return Surroundings(
+        environ=os.environ,
+        ledger=Ledger(where),
+        cache=Cache(where),
+        report=lambda moment: progress.update("answers", moment.done, moment.total, _note(moment)),
+    )
+
+
+def _note(moment: "Moment") -> str:
+    failed = f"{moment.failed} failed " if moment.failed else ""
+    cost = f"${moment.cost_usd:.4f} " if moment.cost_usd else ""
+    left = f"{moment.eta_s:.0f} s left" if moment.eta_s is not None and moment.done < moment.total else ""
+    return f"{failed}{cost}{left}".strip()
+
+
+def _unfinished(protocol: Path) -> Path:
+    from shipworthy.store import RunFolder
+
+    for path in sorted(RUNS.glob("*/manifest.json"), reverse=True):
+        manifest = RunFolder.open(path.parent).manifest
+        if manifest.status != "complete" and Path(manifest.protocol_path).resolve() == protocol.resolve():
+            return path.parent
+    raise BadInput(f"no unfinished run of {protocol} lies in {RUNS}/; start one with `shipworthy run`")
+
+
+def _next(out: Path, verdict: str, status: str) -> str:
+    if status != "complete":
+        return f"shipworthy run --resume --out {out}"
+    if verdict == "promote":
+        return f"shipworthy release promote {out}"
+    if verdict == "sign_off":
+        return f"shipworthy gate {out} --sign-off --name … --reason … --expires 30d"
+    return f"open {out / 'report.html'}" if verdict == "block" else "add the examples named above, then shipworthy run"

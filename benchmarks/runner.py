@@ -5,7 +5,6 @@ The endpoint (50 ms latency, 6 % of requests met with 429) runs in another proce
 """
 
 import asyncio
-import importlib.util
 import json
 import resource
 import statistics
@@ -13,12 +12,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 REPETITIONS = 5
-MOCK = Path(__file__).resolve().parents[1] / "tests" / "mock_openai.py"
+LATENCY_S, REFUSED = 0.05, 0.06
+ENDPOINT = Path(__file__).with_name("bare_endpoint.py")
 BARS = {"cpu_ms_each": 0.5, "window_s": 1.0, "rss_mib": 120.0}
 """For 1,000 samples at 100 in flight."""
 
@@ -57,8 +58,8 @@ def measure(base_url: str, samples: int, in_flight: int) -> dict[str, Any]:
 def main(samples: int = 1000, in_flight: int = 100) -> None:
     results = []
     for _ in range(REPETITIONS):
-        with _mock().endpoint(latency_s=0.05, refuse=0.06) as endpoint:
-            command = [sys.executable, __file__, "--one", endpoint.base_url, str(samples), str(in_flight)]
+        with _endpoint() as base_url:
+            command = [sys.executable, __file__, "--one", base_url, str(samples), str(in_flight)]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             results.append(json.loads(done.stdout))
         print(json.dumps(results[-1]), flush=True)
@@ -68,13 +69,16 @@ def main(samples: int = 1000, in_flight: int = 100) -> None:
         print(f"  {name:<12} {statistics.median(values):.3f}  [{min(values):.3f}, {max(values):.3f}]  (<= {bar:g})")
 
 
-def _mock() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("mock_openai", MOCK)
-    if spec is None or spec.loader is None:
-        raise SystemExit(f"{MOCK} is missing")
-    module = sys.modules.setdefault("mock_openai", importlib.util.module_from_spec(spec))
-    spec.loader.exec_module(module)
-    return module
+@contextmanager
+def _endpoint() -> Iterator[str]:
+    """The address of an endpoint that runs as long as the block."""
+    command = [sys.executable, str(ENDPOINT), str(LATENCY_S), str(REFUSED)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
+        finally:
+            process.kill()
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def run(path: Path, *, out: Path, resume: bool = False, within: Surroundings | N
         except KeyboardInterrupt as interrupt:
             folder.set_status("incomplete")
             raise KeyboardInterrupt(f"interrupted; what was answered is saved, {RESUME}") from interrupt
-        verdict = _incomplete(prepared, gaps) if gaps else _judged(prepared, folder)
+        verdict = _incomplete(prepared, folder, gaps) if gaps else _judged(prepared, folder)
         folder.write_verdict(verdict)
         folder.set_status("incomplete" if gaps else "complete")
         _record(folder, verdict, within)
@@ -159,27 +159,35 @@ def _judged(prepared: Prepared, folder: RunFolder) -> Verdict:
     return judge(folder, warnings=tuple(warnings))
 
 
-def _incomplete(prepared: Prepared, gaps: list[Gap]) -> Verdict:
+def _incomplete(prepared: Prepared, folder: RunFolder, gaps: list[Gap]) -> Verdict:
     """No gate passes on a run with gaps: every limit would be judged on what happened to be answered."""
     planned = len(prepared.prompts) * len(prepared.protocol.seeds)
-    missing = {gap.model: gap.missing for gap in gaps}
     reasons = [
-        f"the run is incomplete: {gap.model} has {gap.missing} of {planned} answers missing: {gap.reason}"
+        f"the run is incomplete, {gap.missing} of {planned} answers of {gap.model} are missing: {gap.reason}"
         for gap in gaps
     ]
-    roles = {name: spec.role for name, spec in prepared.protocol.models.items()}
-    candidate = next(name for name, role in roles.items() if role == "candidate")
-    others = [planned - missing.get(name, 0) for name in prepared.backends if name != candidate]
-    answered, least = planned - missing.get(candidate, 0), min(others, default=0)
+    answered = _answered(prepared, folder)
+    ours = answered.pop(folder.manifest.candidate)
+    least = min(answered.values(), default=0)
+    missing = sum(gap.missing for gap in gaps)
     return Verdict(
         verdict="inconclusive",
         reasons=(*reasons, RESUME),
         metrics=(),
         coverage=Coverage(
-            candidate=answered, baseline=least, common=min(answered, least), policy=prepared.protocol.decisions.missing
+            candidate=ours, baseline=least, common=min(ours, least), policy=prepared.protocol.decisions.missing
         ),
-        warnings=(records.Warning(code="missing_examples", message=reasons[0], count=sum(missing.values())),),
+        warnings=(records.Warning(code="missing_examples", message=f"{missing} answers are missing", count=missing),),
     )
+
+
+def _answered(prepared: Prepared, folder: RunFolder) -> dict[str, int]:
+    """How many prompts, under all seeds, each model has answered."""
+    keys: dict[str, set[tuple[str, str, int]]] = {model: set() for model in prepared.backends}
+    for response in folder.responses():
+        if response.text is not None and response.model in keys:
+            keys[response.model].add((response.dataset, response.example_id, response.seed))
+    return {model: len(found) for model, found in keys.items()}
 
 
 def _record(folder: RunFolder, verdict: Verdict, within: Surroundings) -> None:

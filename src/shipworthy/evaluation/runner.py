@@ -61,7 +61,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A model that was not asked everything: how many responses are missing, and why."""
+    """A model that was not asked everything: how many answers are missing, and why."""
 
     model: str
     missing: int
@@ -233,13 +233,10 @@ class _Runner:
     def _gaps(self) -> Iterator[Gap]:
         planned = len(self._plan.prompts) * len(self._plan.seeds)
         for model, tally in self._tallies.items():
-            missing = sum(len(job.pending) for job in self._jobs if job.model == model)
-            if missing:
-                yield Gap(model, missing, tally.stopped)
+            if tally.stopped:
+                yield Gap(model, planned - tally.answered, tally.stopped)
             elif planned and not tally.answered:
                 yield Gap(model, planned, f"it answered nothing; the last error was: {tally.last_error}")
-            elif tally.stopped:
-                yield Gap(model, 0, tally.stopped)
 
 
 def _key(prompt: Prompt) -> Key:

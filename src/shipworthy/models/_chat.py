@@ -2,6 +2,7 @@
 
 import asyncio
 import email.utils
+import os
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -261,7 +262,8 @@ def _not_a_completion(body: bytes) -> Failure:
 
 def _unreachable(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
-        why = (error.os_error.strerror or str(error.os_error)).lower()
+        number = error.os_error.errno
+        why = (os.strerror(number) if number and number > 0 else str(error.os_error)).lower()
         return f"cannot connect to {error.host}:{error.port} ({why})"
     if isinstance(error, aiohttp.InvalidURL):
         return "base_url is no URL"

@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from shipworthy.errors import BadInput
@@ -52,7 +52,7 @@ def place(example: Example) -> str:
     return example.where or f"{example.dataset}/{example.id}"
 
 
-@cache
+@lru_cache(maxsize=4096)
 def pattern(expression: str, flags: int = 0) -> re.Pattern[str]:
     """The compiled expression. Raises: BadInput: it is no regular expression."""
     try:
@@ -90,7 +90,7 @@ def label_in(text: str, labels: Sequence[str]) -> str | None:
     return next(label for label in labels if label.casefold() in found) if len(found) == 1 else None
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _any_of(labels: tuple[str, ...]) -> re.Pattern[str]:
     longest_first = sorted({label.casefold() for label in labels}, key=len, reverse=True)
     return re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, longest_first)) + r")(?!\w)")

@@ -2,7 +2,7 @@
 
 import json
 import re
-from functools import cache
+from functools import lru_cache
 from typing import Any, Literal
 
 from shipworthy.errors import BadInput
@@ -12,7 +12,6 @@ Where = Literal["whole", "fenced", "anywhere"]
 NOTHING = object()
 """No JSON was found, or the path leads nowhere; None is JSON's null."""
 
-_FENCE = re.compile(r"\A\s*```[a-zA-Z0-9]*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```\s*\Z", re.DOTALL)
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 
 
@@ -30,9 +29,17 @@ def parsed(text: str, where: Where) -> Any:
     that can be read in it. NaN and Infinity are not JSON (RFC 8259); a nesting too deep to read is not either.
     """
     value = _whole(text)
-    if value is NOTHING and where != "whole" and (fence := _FENCE.match(text)):
-        value = _whole(fence[1])
+    if value is NOTHING and where != "whole":
+        value = _whole(unfenced(text))
     return _first(text) if value is NOTHING and where == "anywhere" else value
+
+
+def unfenced(text: str) -> str:
+    """The text inside the one Markdown code fence around it; the text itself where there is none."""
+    lines = text.strip().split("\n")
+    name = lines[0].removeprefix("```").strip()
+    fenced = len(lines) > 1 and lines[0].startswith("```") and lines[-1].strip() == "```"
+    return "\n".join(lines[1:-1]) if fenced and (not name or name.isalnum()) else text
 
 
 def _whole(text: str) -> Any:
@@ -67,7 +74,7 @@ def equal(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def steps(path: str) -> tuple[str | int, ...]:
     """`a.b[0].c`, also with a leading `$.`, as keys and positions. Raises: BadInput: it is no such path."""
     bare = path.removeprefix("$").removeprefix(".")

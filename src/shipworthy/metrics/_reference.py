@@ -12,7 +12,8 @@ Generated from the code by `shipworthy.metrics.reference()`; a test compares thi
 Name a kind under `metrics:` in the protocol (the key itself, or `metric: KIND` under a key of your own), give its
 `dataset` and its `options`. *Interval* says which statistics judge it: `binary` Tango, `mean` cluster-robust t,
 `corpus` and `rank` cluster bootstrap, `quantile` order statistics. An answer that errored or never came counts against
-its model. A metric of your own is a few lines: see [your own metric](../guides/your-own-metric.md).
+its model. A metric of your own is a few lines: see [your own metric](../guides/your-own-metric.md). What these give on
+public data, beside the published numbers: [metric parity](metric-parity.md).
 
 | kind | measures | unit | better | interval |
 |---|---|---|---|---|

@@ -137,7 +137,7 @@ class AssertionsOptions(Record):
             raise BadInput(f"assertions of example {example.id!r}: {error}", where=place(example)) from error
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4096)
 def _converted(raw: bytes) -> Assertions:
     return msgspec.json.decode(raw, type=Assertions)
 

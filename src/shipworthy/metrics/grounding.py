@@ -5,7 +5,6 @@ conversation said.
 """
 
 import re
-from decimal import Decimal
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -33,10 +32,10 @@ def source_of(example: Example, column: str | None) -> str:
     return "\n".join(map(as_text, value)) if isinstance(value, list | tuple) else as_text(value)
 
 
-def numbers_in(text: str) -> list[Decimal]:
-    """The numbers of a text without thousands separators; 1,200.50 and 1200.5 are one number, signs aside."""
-    found = (re.sub(r"[^\d.]", "", match[0]) for match in _NUMBER.finditer(text))
-    return [Decimal(digits).normalize() for digits in found]
+def numbers_in(text: str) -> list[str]:
+    """The numbers of a text, each in one spelling: 1,200.50 and 1200.5 are one number; signs do not count."""
+    found = (re.sub(r"[^\d.]", "", match[0]).partition(".") for match in _NUMBER.finditer(text))
+    return [f"{whole.lstrip('0')}.{part.rstrip('0')}" for whole, _, part in found]
 
 
 def _supported(found: list[bool]) -> tuple[float, ...]:

@@ -26,7 +26,7 @@ _STEPS_13A = (
 _ENTITIES = (("&quot;", '"'), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"))
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=512)
 def tokens_13a(line: str) -> tuple[str, ...]:
     """Tokens as mteval-v13a cuts them, the tokenizer of WMT and sacrebleu's default."""
     line = line.replace("<skipped>", "").replace("-\n", "").replace("\n", " ")

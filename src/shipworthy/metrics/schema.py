@@ -75,7 +75,7 @@ class SchemaValidOptions(Record):
             return False
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def _validator(schema_json: str, formats: bool) -> Any:  # noqa: FBT001  cache key
     """A validator that fetches nothing: references outside the schema are an error, never a request."""
     import jsonschema

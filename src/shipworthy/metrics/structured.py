@@ -55,7 +55,8 @@ class JsonFieldsOptions(Record):
     where: In = "whole"
     ignore_case: Annotated[bool, Meta(description="Whether texts that differ only in case are equal.")] = False
     extra_keys: Annotated[
-        Literal["allow", "refuse"], Meta(description="Whether keys beyond the reference's make `json_match` false.")
+        Literal["allow", "refuse"],
+        Meta(description="Whether keys beyond the reference's may stand; `refuse` makes them one more wrong field."),
     ] = "allow"
     field: Field = None
 

@@ -24,7 +24,7 @@ _NOT_WORD = re.compile(r"[^a-z0-9]+")
 _WORDS = re.compile(r"\w+|[^\w\s]")
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=512)
 def rouge_tokens(text: str, stemmed: bool = False) -> Tokens:  # noqa: FBT001, FBT002  cache key
     """Lower-case runs of a-z and 0-9; words of more than three letters are stemmed where that is asked for."""
     words = _NOT_WORD.sub(" ", text.lower()).split()

@@ -7,6 +7,7 @@ spaces and `,./-_*^`; a whole number stands for a float but not the other way ro
 
 import ast
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
@@ -14,7 +15,7 @@ from msgspec import Meta
 
 from shipworthy.errors import BadInput
 from shipworthy.metrics._answer import gold_of, place, text_of
-from shipworthy.metrics._json import NOTHING, parsed
+from shipworthy.metrics._json import NOTHING, parsed, unfenced
 from shipworthy.metrics.match import Field
 from shipworthy.metrics.types import Metric
 from shipworthy.records import Example, Record, Response
@@ -56,9 +57,11 @@ def _call(name: str, arguments: Any) -> Call | None:
 
 
 def _from_python(text: str) -> list[Call] | None:
-    bare = re.sub(r"\A\s*```[a-z_]*\s*\n|\n\s*```\s*\Z", "", text).strip()
     try:
-        body = ast.parse(bare, mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # the answer's odd escapes are not ours to report
+            warnings.simplefilter("ignore", DeprecationWarning)
+            body = ast.parse(unfenced(text).strip(), mode="eval").body
         nodes = body.elts if isinstance(body, ast.List | ast.Tuple) else [body]
         calls = [_from_node(node) for node in nodes]
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # not Python, or deeper than the parser reads

@@ -113,12 +113,14 @@ class SectionsOptions(Record):
         return (float(all(any(line == one for line in rest) for one in wanted)), 1.0)
 
 
-_MARKS = re.compile(r"^[\s#>*_\-]*(?:\d+[.)]\s*)?[\s*_]*|[\s*_:#]*$")
+_NUMBERING = re.compile(r"\d+[.)]")
 
 
 def _heading(line: str) -> str:
     """A line without Markdown's heading and emphasis marks, numbering and closing colon; case does not count."""
-    return _MARKS.sub("", line).casefold()
+    bare = line.lstrip("#>*_- \t")
+    number = _NUMBERING.match(bare)
+    return bare[number.end() if number else 0 :].strip("*_:# \t\r").casefold()
 
 
 def required_sections(options: SectionsOptions) -> Metric:

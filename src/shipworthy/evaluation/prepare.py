@@ -1,7 +1,7 @@
 """Everything that can be known, and refused, before a model is asked: protocol, data, metrics, prompts, models."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -51,6 +51,18 @@ def prepare(path: Path, environ: Mapping[str, str]) -> Prepared:
 
     Raises: ShipworthyError: the first thing that would make the run fail, in one sentence.
     """
+    return check(path, environ, without=())
+
+
+HEAVY = ("huggingface",)
+"""Backends whose loading takes weights into memory."""
+
+
+def check(path: Path, environ: Mapping[str, str], *, without: Collection[str] = HEAVY) -> Prepared:
+    """The same, without loading the models whose backend is named in `without`: nothing heavy happens.
+
+    Raises: ShipworthyError: the first thing that would make the run fail, in one sentence.
+    """
     promised = read_protocol(path)
     examples = [
         example for name, spec in promised.datasets.items() for example in data.read(name, spec, folder=path.parent)
@@ -61,7 +73,7 @@ def prepare(path: Path, environ: Mapping[str, str]) -> Prepared:
     backends = {
         name: models.load(name, spec, folder=path.parent, examples=examples, environ=environ)
         for name, spec in promised.models.items()
-        if spec.role != "published"
+        if spec.role != "published" and spec.backend not in without
     }
     _refuse_unpriced(promised, backends)
     return Prepared(

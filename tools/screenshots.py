@@ -1,6 +1,7 @@
 """Look at a report as its readers do: screenshots at 1280 and 400 px, light and dark, and an axe-core check.
 
     python tools/screenshots.py REPORT.html --out FOLDER [--axe node_modules/axe-core/axe.min.js] [--fold]
+    python tools/screenshots.py RUN/report.html --readme     # docs/images/report-light.png and report-dark.png
 
 Needs Chromium (`apt-get install -y chromium`) and, for the check, axe-core (`npm install axe-core`). Exits 1 when axe
 finds a violation, when the page scrolls sideways, or when it asks for anything but itself.
@@ -23,6 +24,7 @@ import aiohttp
 
 WIDTHS, THEMES = (1280, 400), ("light", "dark")
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 _START_S, _ANSWER_S = 30.0, 120.0
 _HEIGHT, _TALLEST = 900, 16_000
 
@@ -171,16 +173,21 @@ async def _png(page: _DevTools, width: int, *, full: bool) -> bytes:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("report", type=Path)
-    parser.add_argument("--out", type=Path, required=True, help="folder for NAME-WIDTH-THEME.png")
+    parser.add_argument("--out", type=Path, default=Path(), help="folder for NAME-WIDTH-THEME.png")
     parser.add_argument("--axe", type=Path, default=axe_path(), help="axe.min.js of axe-core")
     parser.add_argument("--fold", action="store_true", help="only what is seen before scrolling")
+    parser.add_argument("--readme", action="store_true", help="write the two pictures of the README instead")
     args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
+    out = IMAGES if args.readme else args.out
+    out.mkdir(parents=True, exist_ok=True)
     axe = args.axe.read_text(encoding="utf-8") if args.axe else ""
     bad = 0
-    for seen in asyncio.run(look(args.report, axe=axe, full=not args.fold)):
-        name = args.out / f"{args.report.stem}-{seen.width}-{seen.theme}.png"
-        name.write_bytes(seen.png)
+    for seen in asyncio.run(look(args.report, axe=axe, full=not (args.fold or args.readme))):
+        name = out / (
+            f"report-{seen.theme}.png" if args.readme else f"{args.report.stem}-{seen.width}-{seen.theme}.png"
+        )
+        if not args.readme or seen.width == WIDTHS[0]:
+            name.write_bytes(seen.png)
         checked = f"{len(seen.violations)} violations" if axe else "axe-core absent, not checked"
         print(f"{name}: {checked}, {len(seen.requests)} requests, {seen.overflow_px} px too wide")
         for line in (*seen.violations, *seen.requests):

@@ -55,6 +55,14 @@ def test_one_huge_loss_leaves_the_scale_by_an_arrow_instead_of_flattening_the_ot
     assert "−97.0 pts [−98.0, −94.0]" in drawing
 
 
+def test_slices_of_one_column_are_labelled_by_their_labels_alone(pages: ModuleType) -> None:
+    one = [pages.finding(slice={"language": "de"}), pages.finding(slice={"language": "fr"})]
+    two = [pages.finding(slice={"language": "de"}), pages.finding(slice={"length": "long"})]
+    drawn = [forest(found, WIDE, title="t", key="k", by_slice=True) for found in (one, two)]
+
+    assert ">de</text>" in drawn[0] and ">language = de</text>" in drawn[1]
+
+
 def test_an_interval_of_no_width_at_zero_is_drawn(pages: ModuleType) -> None:
     same = pages.finding(gain=Interval(value=0.0, low=0.0, high=0.0), margin=0.0)
 

@@ -57,6 +57,13 @@ def test_the_verdict_is_the_first_heading_and_stands_in_words(decision: str, wor
     assert f"<title>{word}: Support desk release gate</title>" in text
 
 
+def test_an_inconclusive_verdict_says_how_many_examples_would_settle_it(pages: ModuleType) -> None:
+    settled = "json_valid: 2,220 more examples would settle it (2,400 examples in all)"
+
+    assert settled in render_page(pages.story("inconclusive"), "html")
+    assert settled not in render_page(pages.story("block"), "html")
+
+
 def test_each_verdict_has_a_shape_of_its_own(pages: ModuleType) -> None:
     shapes = {
         re.findall(r'<svg class="icon".*?</svg>', render_page(pages.story(decision), "html"))[0]

@@ -66,13 +66,14 @@ def forest(findings: Sequence[Finding], layout: Layout, *, title: str, key: str,
     scale = linear(_domain(findings), left=layout.left, right=layout.right)
     bottom = _TOP + len(findings) * layout.row
     name = f"{key}-{layout.name}"
+    labels = _slice_names(findings) if by_slice else [finding.gate for finding in findings]
     parts = [
         f'<svg class="forest {layout.name}" role="img" aria-labelledby="{name}-t {name}-d" width="100%" '
         f'height="{bottom + _BOTTOM}" xmlns="http://www.w3.org/2000/svg">',
         f'<title id="{name}-t">{text(title, limit=200)}</title>',
         f'<desc id="{name}-d">{_description(findings)}</desc>',
         *_axis(scale, layout, bottom, findings[0].unit),
-        *(_row(finding, layout, scale, i, by_slice=by_slice) for i, finding in enumerate(findings)),
+        *(_row(finding, layout, scale, i, label=labels[i]) for i, finding in enumerate(findings)),
         "</svg>",
     ]
     return "".join(parts)
@@ -88,6 +89,14 @@ def _gain(finding: Finding) -> tuple[float, float, float]:
     if gain is None or gain.low is None or gain.value is None or gain.high is None:
         raise ValueError(f"finding {finding.gate!r} has no interval to draw")
     return gain.low, gain.value, gain.high
+
+
+def _slice_names(findings: Sequence[Finding]) -> list[str]:
+    """Labels alone where all rows are slices of one column."""
+    columns = {tuple(finding.slice or {}) for finding in findings}
+    if len(columns) == 1 and len(next(iter(columns))) == 1:
+        return [next(iter((finding.slice or {}).values())) for finding in findings]
+    return [slice_label(finding) for finding in findings]
 
 
 def _bound(finding: Finding) -> float | None:
@@ -120,18 +129,17 @@ def _axis(scale: Scale, layout: Layout, bottom: int, unit: str) -> list[str]:
     return [*lines, head]
 
 
-def _row(finding: Finding, layout: Layout, scale: Scale, i: int, *, by_slice: bool) -> str:
+def _row(finding: Finding, layout: Layout, scale: Scale, i: int, *, label: str) -> str:
     top = _TOP + i * layout.row
     low, value, high = _gain(finding)
     y = top + layout.line
-    label = slice_label(finding) if by_slice else finding.gate
     marker = f'<svg x="{scale.percent(value)}" y="{y}" overflow="visible">{_MARKERS[finding.outcome]}</svg>'
     marker = marker if scale.low <= value <= scale.high else ""
     label_width = layout.left - 1 if layout is WIDE else 56
     return (
         _ground(finding, scale, top + layout.strip, layout.row - layout.strip)
         + f'<svg x="0" y="{top}" width="{label_width}%" height="{layout.row}"><text class="name" x="0" '
-        f'y="{layout.label}">{text(label, limit=40)}</text></svg>'
+        f'y="{layout.label}">{text(label)}</text></svg>'
         f'<g class="{finding.outcome}"><line class="limits" x1="{scale.percent(low)}" x2="{scale.percent(high)}" '
         f'y1="{y}" y2="{y}"/>{_end(scale, low, y)}{_end(scale, high, y)}{marker}</g>'
         f'<text class="value" x="100%" y="{top + layout.label}" text-anchor="end">'

@@ -52,7 +52,7 @@ def _case(finding: Finding, *, promoted: bool) -> ElementTree.Element:
     case = ElementTree.Element("testcase", classname=f"{_CLASS}.{finding.level}", name=printable(name), time="0")
     details = f"{shown.about}: {shown.rule}\ncandidate {shown.candidate}\nbaseline {shown.baseline}\n"
     details += f"gain {shown.gain}\nn {shown.n} {shown.clusters}".rstrip()
-    message = f"{finding.because}; {shown.settle}" if shown.settle else finding.because
+    message = finding.because
     if finding.outcome != "pass" and promoted:
         _say(case, "skipped", finding.outcome, message, "")
     elif finding.outcome == "fail":

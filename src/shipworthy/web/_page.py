@@ -130,6 +130,7 @@ class Page(Record):
         *,
         title: str,
         candidate: str = UNNAMED,
+        alpha: float | None = None,
         provenance: tuple[Facts, ...] = (),
         next_command: str = "",
     ) -> "Page":
@@ -141,6 +142,7 @@ class Page(Record):
             verdict=verdict,
             candidate=candidate,
             baselines=baselines,
+            alpha=alpha,
             provenance=provenance,
             next_command=next_command,
         )

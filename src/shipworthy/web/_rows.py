@@ -8,7 +8,7 @@ from shipworthy.web._format import OUTCOME_WORDS, count, interval, plural, rule,
 
 
 class Row(NamedTuple):
-    """One finding as text; `about` is metric, dataset and level, `settle` what would settle it (empty: nothing)."""
+    """One finding as text; `about` is metric and dataset, `clusters` is empty where each example stands alone."""
 
     outcome: Outcome
     word: str
@@ -23,7 +23,6 @@ class Row(NamedTuple):
     n: str
     clusters: str
     because: str
-    settle: str
 
 
 class Group(NamedTuple):
@@ -53,7 +52,6 @@ def row(finding: Finding) -> Row:
         n=count(finding.n),
         clusters="" if finding.clusters == finding.n else f"in {plural(finding.clusters, 'cluster')}",
         because=finding.because,
-        settle=_settle(finding),
     )
 
 
@@ -77,7 +75,9 @@ def tally(findings: Sequence[Finding], noun: str) -> str:
 
 
 def settling(verdict: Verdict) -> list[str]:
-    """What would settle each unsettled gate, largest need first (hard and soft gates over all examples)."""
+    """What would settle an inconclusive verdict: the examples each of its gates still needs, largest need first."""
+    if verdict.verdict != "inconclusive":
+        return []
     open_gates = [
         f
         for f in verdict.metrics
@@ -98,8 +98,7 @@ def _group(gate: str, found: list[Finding], most: int) -> Group:
 
 
 def _settle(finding: Finding) -> str:
-    if finding.outcome != "inconclusive" or not finding.n_needed:
-        return ""
-    more = finding.n_needed - finding.n
-    total = f"{plural(finding.n_needed, 'example')} in all"
+    needed = finding.n_needed or 0
+    more = needed - finding.n
+    total = f"{plural(needed, 'example')} in all"
     return f"{count(more)} more examples would settle it ({total})" if more > 0 else f"needs {total}"

@@ -90,6 +90,11 @@ def write(page: Page, paths: Sequence[Path]) -> None:
         write_atomic(path, text.encode())
 
 
-def write_verdict(verdict: Verdict, path: Path, *, title: str, candidate: str = UNNAMED) -> None:
-    """Write the report of a verdict that has no run folder, as `compare` gives it."""
-    write(Page.from_verdict(verdict, title=title, candidate=candidate), [path])
+def write_verdict(
+    verdict: Verdict, path: Path, *, title: str, candidate: str = UNNAMED, alpha: float | None = None
+) -> None:
+    """Write the report of a verdict that has no run folder, as `compare` gives it.
+
+    `alpha`: one-sided error rate of its gates, which says what its intervals are (None: the report does not say).
+    """
+    write(Page.from_verdict(verdict, title=title, candidate=candidate, alpha=alpha), [path])

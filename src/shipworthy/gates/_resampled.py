@@ -15,10 +15,10 @@ from shipworthy.stats.clustered import cluster_means
 from shipworthy.stats.quantiles import order_statistic_interval, quantile, quantile_difference
 from shipworthy.stats.resample import collect, draw_chunks, p_below, percentile_interval
 
-_WORK = 200_000_000
+_WORK = 50_000_000
 """Weights one bootstrap may draw; larger samples get fewer draws, at least `_FEWEST`, and a normal tail."""
-_FEWEST = 400
-_LINEAR = 40_000
+_FEWEST = 1_000
+_LINEAR = 4_000
 """From this many rows on the difference of two quantiles is linearised instead of drawn again."""
 _POINTS = 2000
 Draws = tuple[Floats, Floats | None]
@@ -36,7 +36,8 @@ def corpus(pair: Pair, cells: Cells, alpha: float, draws: int, rng: np.random.Ge
         parts = [sums[..., :split]] if pair.base_NK is None else [sums[..., :split], sums[..., split:]]
         return np.stack([pair.metric.summarize(part) for part in parts], axis=-1)
 
-    drawn = np.concatenate([both(sums)[:, cells.keep_S] for sums in draw_chunks(units, n_draws=draws, rng=rng)])
+    wanted = _affordable(draws, units.n_units)
+    drawn = np.concatenate([both(sums)[:, cells.keep_S] for sums in draw_chunks(units, n_draws=wanted, rng=rng)])
     observed = both(units.totals)[cells.keep_S]
     return _contrast(pair, cells, "cluster_bootstrap", alpha, observed, drawn)
 

@@ -9,11 +9,18 @@ import numpy as np
 import pytest
 
 from shipworthy import metrics
+from shipworthy.errors import BadInput, MissingEvidence, ShipworthyError
 from shipworthy.metrics import Metric
 from shipworthy.records import Example, Message, Response
 
 UNPICKLABLE: frozenset[str] = frozenset()
 """Kinds that cannot cross a process boundary; none so far."""
+
+NEEDS_NO_REFERENCE = frozenset({
+    "cost", "entropy", "first_token", "json_valid", "latency", "latency_p50", "latency_p95", "length", "loss",
+    "numbers_supported", "over_refusal", "perplexity", "quotes_supported", "refusal", "regex_match", "repetition",
+    "required_sections", "schema_valid", "tokens",
+})  # fmt: skip
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "schema_valid": {"schema": {"type": "object"}},
@@ -190,3 +197,28 @@ def test_the_description_survives_json(kind):
     description = metrics.describe(kind)
 
     assert description == msgspec.json.decode(msgspec.json.encode(description), type=type(description))
+
+
+def _refusal(kind: str, example: Example) -> ShipworthyError | None:
+    """What a metric raises on a blank answer: BadInput is the example's fault, MissingEvidence the backend's."""
+    try:
+        _metric(kind).observe(example, Response(example_id="e", dataset="d", model="m", text=""))
+    except ShipworthyError as error:
+        return error
+    return None
+
+
+@every_kind
+def test_an_example_is_found_scorable_before_a_model_measured_anything(kind):
+    refusal = _refusal(kind, _example(kind))
+
+    assert refusal is None or isinstance(refusal, MissingEvidence)
+
+
+@every_kind
+def test_an_example_that_cannot_be_scored_is_named_with_its_line(kind):
+    bare = msgspec.structs.replace(_example(kind), reference=None, fields={}, where="rows.jsonl:3")
+    refusal = _refusal(kind, bare)
+
+    assert not isinstance(refusal, BadInput) or "rows.jsonl:3" == refusal.where
+    assert isinstance(refusal, BadInput) or kind in NEEDS_NO_REFERENCE

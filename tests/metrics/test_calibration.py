@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from shipworthy import metrics
-from shipworthy.errors import BadInput
+from shipworthy.errors import BadInput, MissingEvidence
 from shipworthy.metrics import calibration, ranking
 
 SURE = [(0.9, True), (0.9, True), (0.9, False), (0.6, True), (0.6, False)]
@@ -70,7 +70,7 @@ def test_the_reliability_diagram_comes_from_the_same_counts(observe):
 
 def test_a_backend_that_reports_no_confidence_is_named(observe):
     for extra in ({}, {"confidence": "high"}, {"confidence": 1.5}, {"confidence": math.nan}, {"confidence": True}):
-        with pytest.raises(BadInput, match=r"needs a number.*extra\.confidence.*'m'.*'e1'"):
+        with pytest.raises(MissingEvidence, match=r"needs a number.*extra\.confidence.*'m'.*'e1'"):
             observe("ece", "yes", "yes", extra=extra)
 
 
@@ -125,12 +125,12 @@ def test_perplexity_weighs_by_tokens(observe):
 
 
 def test_a_likelihood_over_no_tokens_is_refused(observe):
-    with pytest.raises(BadInput, match=r"0\.0 tokens"):
+    with pytest.raises(MissingEvidence, match=r"0\.0 tokens"):
         observe("perplexity", None, "", extra={"nll": 1.0, "tokens": 0})
 
 
 def test_entropy_is_that_of_the_stated_probabilities(observe):
     assert math.log(2) == pytest.approx(observe("entropy", None, "", extra={"probabilities": {"a": 0.5, "b": 0.5}})[0])
     assert 0.0 == observe("entropy", None, "", extra={"probabilities": {"a": 1.0, "b": 0.0}})[0]
-    with pytest.raises(BadInput, match="sum to 1"):
+    with pytest.raises(MissingEvidence, match="sum to 1"):
         observe("entropy", None, "", extra={"probabilities": {"a": 0.5}})

@@ -37,8 +37,8 @@ class BinOptions(LabelOptions):
 
     def observe(self, example: Example, response: Response) -> tuple[float, ...]:
         """(B in bin, B confidence, B right)."""
-        sure = probability(response, self.confidence, needed_by="calibration")
-        return self._counts(sure, self.right(example, response))
+        right = self.right(example, response)
+        return self._counts(probability(response, self.confidence, needed_by="calibration"), right)
 
     def failure(self) -> tuple[float, ...]:
         """A failed answer was sure and wrong."""
@@ -137,8 +137,8 @@ class BrierOptions(LabelOptions):
     def observe(self, example: Example, response: Response) -> tuple[float, ...]:
         """(squared error, 1)."""
         if self.over == "confidence":
-            sure = probability(response, self.confidence, needed_by="brier")
-            return ((sure - self.right(example, response)) ** 2, 1.0)
+            right = self.right(example, response)
+            return ((probability(response, self.confidence, needed_by="brier") - right) ** 2, 1.0)
         gold = self.gold(example).casefold()
         shares = probabilities(response, self.probabilities, needed_by="brier")
         hit = sum(share for label, share in shares.items() if label.casefold() == gold)

@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 from msgspec import Meta
 
-from shipworthy.errors import BadInput
+from shipworthy.errors import MissingEvidence
 from shipworthy.metrics._extra import number, probabilities
 from shipworthy.metrics.types import Floats, Metric, mean_of
 from shipworthy.records import Example, Record, Response
@@ -25,7 +25,7 @@ class LikelihoodOptions(Record):
         nats = number(response, self.nll, needed_by="perplexity")
         count = number(response, self.tokens, needed_by="perplexity")
         if count < 1 or nats < 0:
-            raise BadInput(
+            raise MissingEvidence(
                 f"{response.model!r} reports {nats} nats over {count} tokens for {response.example_id!r}; "
                 "a likelihood needs one token or more and at least 0 nats"
             )

@@ -28,8 +28,8 @@ class RankOptions(LabelOptions):
 
     def observe(self, example: Example, response: Response) -> tuple[float, ...]:
         """(confidence, 1 if right, 1)."""
-        sure = number(response, self.confidence, needed_by="ranking")
-        return (sure, self.right(example, response), 1.0)
+        right = self.right(example, response)
+        return (number(response, self.confidence, needed_by="ranking"), right, 1.0)
 
 
 def _by_score(rows: Floats, weights: Floats, *, descending: bool) -> tuple[Floats, Floats]:

@@ -38,7 +38,8 @@ class Metric:
             "rank": a statistic of the whole column such as AUROC, by `summarize_rows`.
         observe: (example, answered response) -> K finite counts. All counts zero: this answer carries no measurement
             (latency that nobody recorded), it has weight 0; only kinds "corpus", "quantile" and "rank" may do so.
-            Raises BadInput when the *example* cannot be scored (no reference); a bad answer is a low score.
+            Raises BadInput when the *example* cannot be scored (no reference), MissingEvidence when the backend did not
+            report what the metric reads; a bad answer is a low score.
         summarize: (..., K) sums -> (...,) values. For "quantile" and "rank" the sums do not hold the value; there it
             gives the mean of the column, for dashboards only.
         failure: the K counts of an answer that errored or never came (it counts against its model).

@@ -25,7 +25,7 @@ $(VENV)/.train: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.train
 	@echo "setting up $(VENV): what the tests need"
-	$(PIP) install --constraint constraints.txt --editable '.[train,text,dev]'
+	$(PIP) install --constraint constraints.txt --editable '.[train,dev]'
 	@touch $@
 
 demo: $(VENV)/.train

@@ -13,14 +13,25 @@ HELP = "what is installed, and what is missing for which feature"
 FEATURES: dict[str, tuple[str, tuple[str, ...]]] = {
     "decisions, compare, run, report, release": (
         "",
-        ("numpy", "scipy", "msgspec", "yaml", "duckdb", "aiohttp", "jinja2", "jsonschema", "cryptography", "tqdm"),
+        (
+            "numpy",
+            "scipy",
+            "msgspec",
+            "yaml",
+            "duckdb",
+            "aiohttp",
+            "jinja2",
+            "jsonschema",
+            "cryptography",
+            "tqdm",
+            "zstandard",
+        ),
     ),
     "train, demo, backend: huggingface": ("train", ("torch", "transformers", "trl", "peft", "datasets", "accelerate")),
-    "reference text metrics": ("text", ("sacrebleu", "rouge_score", "nltk")),
     "recipe method: qlora": ("qlora", ("bitsandbytes",)),
     "recipe method: galore": ("galore", ("galore_torch",)),
 }
-_DISTRIBUTION = {"yaml": "pyyaml", "rouge_score": "rouge-score", "galore_torch": "galore-torch"}
+_DISTRIBUTION = {"yaml": "pyyaml", "galore_torch": "galore-torch"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

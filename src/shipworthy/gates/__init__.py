@@ -6,10 +6,10 @@ compares several candidates and baselines as one declared family.
 """
 
 from shipworthy.gates._explain import explain
-from shipworthy.gates.judge import judge
 from shipworthy.gates._ladder import estimate, ladder
 from shipworthy.gates._matrix import matrix
 from shipworthy.gates._pareto import pareto
+from shipworthy.gates.judge import judge
 from shipworthy.gates.question import Question
 
 __all__ = ["Question", "estimate", "explain", "judge", "ladder", "matrix", "pareto"]

@@ -1,5 +1,6 @@
 """Findings and verdicts in plain sentences: every number with its n and interval, the worst first."""
 
+from collections import Counter
 from collections.abc import Sequence
 from math import ceil, isfinite, log10
 
@@ -8,6 +9,7 @@ from shipworthy.gates.question import Rule
 from shipworthy.records import Decision, Interval
 
 _UNITS = {"share": "", "s": " s", "usd": " USD", "tokens": " tokens", "points": " points"}
+_SLICES_TOLD = 5
 
 
 def because(judged: Judged, interval: Interval, ours: Interval, base: Interval | None, unit: str) -> str:
@@ -25,18 +27,15 @@ def reasons(decision: Decision, judged: Sequence[Judged], sentences: Sequence[st
     """Why the verdict is what it is, worst first: what blocks, is unsure, asks for a signature, passed."""
     told = list(zip(judged, sentences, strict=True))
     hard = [(one, text) for one, text in told if one.cell.rule.level == "hard"]
-    lines = [_line("FAIL", one, text) for one, text in _by_fast(hard) if one.outcome == "fail"]
-    unsure = [(one, text) for one, text in hard if one.outcome == "inconclusive" and one.cell.gates]
-    lines += [_line("UNSURE", one, text) for one, text in unsure]
-    soft = [(one, text) for one, text in told if one.cell.rule.level == "soft" and one.outcome == "fail"]
-    lines += [_line("SIGN-OFF", one, text) for one, text in soft]
+    lines = _lines("FAIL", [item for item in hard if item[0].outcome == "fail"])
+    lines += _lines("UNSURE", [item for item in hard if item[0].outcome == "inconclusive" and item[0].cell.gates])
+    lines += _lines("SIGN-OFF", [item for item in told if item[0].cell.rule.level == "soft" and _failed(item[0])])
     passed = [(one, text) for one, text in hard if one.outcome == "pass" and one.cell.slice is None]
     if decision == "promote":
-        lines += [_line("PASS", one, text) for one, text in passed]
+        lines += _lines("PASS", passed)
     elif passed:
         lines.append(f"passed: {', '.join(one.cell.rule.name for one, _ in passed)}")
-    watched = [(one, text) for one, text in told if one.cell.rule.level == "monitored" and one.outcome == "fail"]
-    lines += [_line("WATCH", one, text) for one, text in watched]
+    lines += _lines("WATCH", [item for item in told if item[0].cell.rule.level == "monitored" and _failed(item[0])])
     return tuple(lines) or ("nothing that gates was asked; every finding is monitored",)
 
 
@@ -47,12 +46,25 @@ def number(value: float, width: float, unit: str) -> str:
     return f"{value:,.{min(max(decimals, 2 if unit in ('share', 's', 'points') else 0), 6)}f}"
 
 
-def _line(label: str, one: Judged, text: str) -> str:
-    return f"{label} {one.cell.rule.name}: {text}"
+def _failed(one: Judged) -> bool:
+    return one.outcome == "fail"
 
 
-def _by_fast(told: list[tuple[Judged, str]]) -> list[tuple[Judged, str]]:
-    return sorted(told, key=lambda item: (not item[0].cell.rule.fail_fast, item[0].cell.slice is not None))
+def _lines(label: str, told: list[tuple[Judged, str]]) -> list[str]:
+    """Fail-fast gates first, the whole before slices, then by p; of one gate's slices only the worst few."""
+    shown: Counter[str] = Counter()
+    lines = []
+    for one, text in sorted(told, key=lambda item: _urgency(item[0])):
+        name = one.cell.rule.name
+        shown[name] += one.cell.slice is not None
+        if one.cell.slice is None or shown[name] <= _SLICES_TOLD:
+            lines.append(f"{label} {name}: {text}")
+    hidden = {name: count - _SLICES_TOLD for name, count in shown.items() if count > _SLICES_TOLD}
+    return lines + [f"{label} {name}: {count} more slices, listed with the findings" for name, count in hidden.items()]
+
+
+def _urgency(one: Judged) -> tuple[bool, bool, float]:
+    return not one.cell.rule.fail_fast, one.cell.slice is not None, one.cell.p_fail
 
 
 def _where(name: dict[str, str] | None) -> str:

@@ -1,0 +1,159 @@
+"""The power table, the ladder, the frontier and the matrix."""
+
+import numpy as np
+import pytest
+
+from shipworthy.errors import MissingEvidence
+from shipworthy.gates import estimate, explain, ladder, matrix, pareto
+from shipworthy.gates._explain import Size
+from shipworthy.gates._ladder import Rung
+from shipworthy.protocol.types import (
+    DatasetSpec,
+    GateSpec,
+    MetricSpec,
+    ModelSpec,
+    Planning,
+    Protocol,
+    PublishedNumber,
+)
+from shipworthy.records import Interval
+
+from .conftest import make_evidence, make_metric, make_question, paired_scores
+
+
+def protocol(*gates: GateSpec, planning: Planning | None = None) -> Protocol:
+    return Protocol(
+        shipworthy=1,
+        name="demo",
+        datasets={"test": DatasetSpec(path="test.jsonl")},
+        models={"new": ModelSpec(role="candidate", path="a"), "old": ModelSpec(role="production", path="b")},
+        metrics={"accuracy": MetricSpec(dataset="test")},
+        gates=gates,
+        planning=planning or Planning(),
+    )
+
+
+GATE = GateSpec(metric="accuracy", baseline="old", margin=0.02)
+
+
+def test_the_power_table_says_what_n_examples_find_and_how_many_the_margin_needs() -> None:
+    (row,) = explain(protocol(GATE), {"test": Size(n=500)}, {"accuracy": make_metric()})
+
+    assert row.detectable is not None and 0.04 < row.detectable < 0.05  # 2.486 sqrt(.15 / 500) = .043
+    assert row.n_needed is not None and 2300 < row.n_needed < 2400  # 6.18 x .15 / .0004 = 2318
+    assert not row.enough
+    assert f"the margin of 0.02 needs {row.n_needed:,}" in row.says
+
+
+def test_clusters_need_more_examples() -> None:
+    plain, grouped = (
+        explain(protocol(GATE), {"test": Size(n=5000, clusters=clusters)}, {"accuracy": make_metric()})[0]
+        for clusters in (None, 500)
+    )
+
+    assert plain.n_needed is not None and grouped.n_needed is not None
+    assert grouped.n_needed / plain.n_needed == pytest.approx(1.9, rel=0.01)  # 1 + 9 x .1
+    assert plain.enough and grouped.n_needed > 4000
+
+
+def test_every_slice_label_has_its_row_and_the_missing_examples_their_price() -> None:
+    gate = GateSpec(metric="accuracy", baseline="old", margin=0.02, slices=("topic",))
+    size = Size(n=1000, labels={"topic": {"law": 40, "tax": 960}})
+    rows = explain(protocol(gate), {"test": size}, {"accuracy": make_metric()}, usd_per_example={"test": 0.5})
+
+    assert [None, "topic=law", "topic=tax"] == [row.slice for row in rows]
+    assert rows[1].n_needed is not None
+    assert 0.5 * (rows[1].n_needed - 40) == rows[1].cost_usd
+
+
+def test_a_metric_without_a_plan_says_so() -> None:
+    latency = make_metric(kind="quantile", quantile=0.95, unit="s", better="lower")
+    (row,) = explain(protocol(GATE), {"test": Size(n=500)}, {"accuracy": latency})
+
+    assert row.detectable is None and row.n_needed is None
+    assert "no plan for s" in row.says
+
+
+def test_an_estimate_is_one_model_alone() -> None:
+    counts = np.stack([np.r_[np.ones(80), np.zeros(20)], np.ones(100)], axis=1)
+    found = estimate(make_metric(), counts, rng=np.random.default_rng(0), alpha=0.025)
+
+    assert found is not None
+    assert (0.80, 100, "wilson") == (found.value, found.n, found.method)
+    assert (0.711, 0.867) == (pytest.approx(found.low, abs=5e-4), pytest.approx(found.high, abs=5e-4))
+
+
+def test_too_small_a_sample_has_no_estimate() -> None:
+    counts = np.stack([np.ones(10), np.ones(10)], axis=1)
+
+    assert estimate(make_metric(), counts, rng=np.random.default_rng(0)) is None
+
+
+def test_the_ladder_holds_every_model_the_candidate_first() -> None:
+    new, old = paired_scores(200, lost=10, won=30)
+    question = make_question(
+        GATE,
+        roles={"new": "candidate", "most": "trivial", "old": "production", "paper": "published"},
+        published={"paper": {"accuracy": PublishedNumber(value=0.7, n=400, source="paper")}},
+    )
+    evidence = make_evidence(
+        {("new", "accuracy"): new, ("old", "accuracy"): old, ("most", "accuracy"): np.r_[np.ones(100), np.zeros(100)]}
+    )
+    rungs = ladder(question, [evidence], rng=np.random.default_rng(0))
+
+    assert ["new", "old", "paper", "most"] == [rung.model for rung in rungs]
+    assert [0.95, 0.85, 0.7, 0.5] == [rung.cells["accuracy"].value for rung in rungs]
+    assert "published" == rungs[2].method["accuracy"] and 400 == rungs[2].n["accuracy"]
+
+
+def rung(model: str, quality: tuple[float, float, float], cost: tuple[float, float, float]) -> Rung:
+    cells = {
+        name: Interval(low=low, value=value, high=high)
+        for name, (low, value, high) in {"quality": quality, "cost": cost}.items()
+    }
+    return Rung(
+        model=model,
+        role="production",
+        cells=cells,
+        n={"quality": 100, "cost": 100},
+        method={"quality": "wilson", "cost": "cr1_t"},
+        unit={"quality": "share", "cost": "usd"},
+        better={"quality": "higher", "cost": "lower"},
+    )
+
+
+def test_nobody_dominates_the_best_and_the_cheapest() -> None:
+    rungs = [
+        rung("best", (0.88, 0.90, 0.92), (2.0, 2.1, 2.2)),
+        rung("cheapest", (0.68, 0.70, 0.72), (0.9, 1.0, 1.1)),
+        rung("worst", (0.58, 0.60, 0.62), (2.9, 3.0, 3.1)),
+        rung("close", (0.67, 0.69, 0.71), (0.92, 1.02, 1.12)),
+    ]
+    found = {one.model: one for one in pareto(rungs, ["quality", "cost"])}
+
+    assert () == found["best"].dominated_by and () == found["cheapest"].dominated_by
+    assert ("best", "cheapest", "close") == found["worst"].dominated_by and found["worst"].sure
+    assert ("cheapest",) == found["close"].dominated_by and not found["close"].sure
+
+
+def test_a_frontier_of_nobody_is_refused() -> None:
+    with pytest.raises(MissingEvidence, match="no model has all of speed"):
+        pareto([rung("a", (0.1, 0.2, 0.3), (1, 2, 3))], ["speed"])
+
+
+def test_the_matrix_corrects_for_every_declared_pair() -> None:
+    rng = np.random.default_rng(0)
+    base = rng.random(400) < 0.6
+    scores = {("old", "accuracy"): base, ("new", "accuracy"): base | (rng.random(400) < 0.3)}
+    scores |= {(f"m{i}", "accuracy"): np.where(rng.random(400) < 0.1, rng.random(400) < 0.6, base) for i in range(4)}
+    pairs = [("new", "old"), *((f"m{i}", "old") for i in range(4))]
+    question = make_question(GATE, roles={model: "candidate" if model == "new" else "full" for model, _ in scores})
+    found = matrix(question, [make_evidence(scores)], metric="accuracy", pairs=pairs, rng=rng)
+
+    assert ["better", *["undecided"] * 4] == [one.says for one in found]
+    assert 400 == found[0].n
+
+
+def test_a_matrix_of_nothing_is_refused() -> None:
+    with pytest.raises(MissingEvidence, match="at least one declared pair"):
+        matrix(make_question(GATE), [], metric="accuracy", pairs=[], rng=np.random.default_rng(0))

@@ -139,7 +139,7 @@ def _row(finding: Finding, layout: Layout, scale: Scale, i: int, *, label: str) 
     return (
         _ground(finding, scale, top + layout.strip, layout.row - layout.strip)
         + f'<svg x="0" y="{top}" width="{label_width}%" height="{layout.row}"><text class="name" x="0" '
-        f'y="{layout.label}">{text(label)}</text></svg>'
+        f'y="{layout.label}">{text(label, limit=44 if layout is WIDE else 27)}</text></svg>'
         f'<g class="{finding.outcome}"><line class="limits" x1="{scale.percent(low)}" x2="{scale.percent(high)}" '
         f'y1="{y}" y2="{y}"/>{_end(scale, low, y)}{_end(scale, high, y)}{marker}</g>'
         f'<text class="value" x="100%" y="{top + layout.label}" text-anchor="end">'

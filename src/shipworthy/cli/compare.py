@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 HELP = "judge results you already have, no protocol needed"
 SEED = 20_240_229
 DEFAULT_MARGIN = 0.02
+ALPHA = 0.05
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,13 +35,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    verdict = _judge(args)
     from shipworthy.cli._text import verdict_text
     from shipworthy.web import report
 
-    title = f"{args.candidate} against {args.baseline}"
     for path in args.output:
-        report.write_verdict(verdict, path, title=title)
+        report.kind_of(path)  # a wrong name is refused before anything is read
+    verdict = _judge(args)
+    title = f"{args.candidate} against {args.baseline}"
+    if args.output:
+        report.write(report.Page.from_verdict(verdict, title=title, candidate=args.candidate, alpha=ALPHA), args.output)
     if args.json:
         print(report.verdict_json(verdict))
     else:
@@ -82,7 +85,7 @@ def _question(found: "Results", args: argparse.Namespace) -> "Question":
         gates=gates,
         metrics=found.metrics,
         datasets=found.datasets,
-        decisions=Decisions(missing=args.missing),
+        decisions=Decisions(missing=args.missing, alpha=ALPHA),
         slices=tuple(args.slice),
         warnings=found.warnings,
     )

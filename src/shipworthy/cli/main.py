@@ -94,9 +94,18 @@ def _defaults_from(environ: Mapping[str, str], parser: argparse.ArgumentParser) 
         value = environ.get(f"SHIPWORTHY_{action.dest.upper()}")
         if value is None or not action.option_strings or action.dest in ("help", "debug"):
             continue
-        is_flag = action.nargs == 0
-        parser.set_defaults(**{action.dest: value.lower() in ("1", "true", "yes") if is_flag else value})
+        parser.set_defaults(**{action.dest: _from_text(value, action)})
         action.required = False
+
+
+def _from_text(value: str, action: argparse.Action) -> object:
+    """What an option would hold: a switch, a list of comma-separated values (options that repeat), or the text."""
+    if action.nargs == 0:
+        return value.lower() in ("1", "true", "yes")
+    if isinstance(action.default, list):
+        read = action.type if callable(action.type) else str
+        return [read(part) for part in value.split(",")]
+    return value
 
 
 def _overview() -> str:

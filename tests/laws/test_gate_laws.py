@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SHORT = 25
+SHORT = 16
 
 
 def _benchmark() -> ModuleType:

@@ -19,6 +19,7 @@ from shipworthy.evaluation import Progress, Surroundings, judge, run
 from shipworthy.store import RunFolder
 from shipworthy.store.ledger import Ledger
 from shipworthy.store.run_seal import check_run
+from shipworthy.store.seals import Seal, looks, seal
 
 Start = Callable[..., Any]
 ROWS = 60
@@ -134,6 +135,21 @@ def test_a_finished_run_is_sealed_in_the_ledger(recorded: Path) -> None:
     (out / "evidence.parquet").write_bytes(b"x")
     with RunFolder.open(out) as folder:
         assert [] != check_run(folder, ledger)
+
+
+def test_a_sealed_test_set_is_looked_at_once_a_run_and_refused_when_it_is_used_up(recorded: Path) -> None:
+    ledger, folder = Ledger(recorded.parent / "home"), recorded.parent
+    within = Surroundings(ledger=ledger)
+    run(recorded, out=folder / "first", within=within)
+    sha256 = RunFolder.open(folder / "first").manifest.datasets["d"].sha256
+    seal(ledger, Seal(name="d", sha256=sha256, budget=1), actor="me", now=datetime.now(UTC))
+    run(recorded, out=folder / "second", within=within)
+    run(recorded, out=folder / "second", resume=True, within=within)
+    with pytest.raises(Refused, match="looked at 1 times, its whole budget"):
+        run(recorded, out=folder / "third", within=within)
+
+    assert not (folder / "third").exists()
+    assert 1 == len(looks(ledger, sha256))
 
 
 @pytest.mark.parametrize(

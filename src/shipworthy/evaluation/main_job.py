@@ -3,7 +3,8 @@
 import asyncio
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,12 +13,13 @@ import msgspec
 import numpy as np
 
 from shipworthy import records
-from shipworthy.errors import BackendError
+from shipworthy.errors import ShipworthyError
 from shipworthy.evaluation.observe import observe
 from shipworthy.evaluation.prepare import Prepared, build_metrics, manifest, prepare, refuse_changes
 from shipworthy.evaluation.progress import Report
 from shipworthy.evaluation.reuse import Cache
 from shipworthy.evaluation.runner import Gap, Plan, ask
+from shipworthy.evaluation.sealed import look_at_all, refuse_used_up
 from shipworthy.gates import Question
 from shipworthy.gates import judge as judge_evidence
 from shipworthy.protocol import Protocol
@@ -62,21 +64,11 @@ def run(path: Path, *, out: Path, resume: bool = False, within: Surroundings | N
     prepared = prepare(path, within.environ)
     promise = manifest(prepared, run_id=_new_id(within.now()), now=within.now())
     fresh = not (out.exists() and any(out.iterdir()))
-    with _opened(out, promise, resume=resume) as folder:
-        try:
-            gaps = _ask(prepared, folder, within)
-        except BackendError as error:
-            if any(True for _ in folder.responses()):
-                folder.set_status("incomplete")
-                raise BackendError(f"{error}; what was answered is kept, {RESUME}") from error
-            folder.close()
-            if not resume:
-                _remove(out, wholly=fresh)
-            raise
-        except KeyboardInterrupt as interrupt:
-            folder.set_status("incomplete")
-            raise KeyboardInterrupt(f"interrupted; what was answered is saved, {RESUME}") from interrupt
-        verdict = _incomplete(prepared, folder, gaps) if gaps else _judged(prepared, folder)
+    with _opened(out, promise, resume=resume) as folder, _nothing_lost(folder, removable=not resume, wholly=fresh):
+        if within.ledger is not None:
+            refuse_used_up(within.ledger, folder.manifest, actor=ACTOR, now=within.now())
+        gaps = _ask(prepared, folder, within)
+        verdict = _incomplete(prepared, folder, gaps) if gaps else _judged(prepared, folder, within)
         folder.write_verdict(verdict)
         folder.set_status("incomplete" if gaps else "complete")
         _record(folder, verdict, within)
@@ -141,6 +133,24 @@ def _opened(out: Path, promise: Manifest, *, resume: bool) -> RunFolder:
     return folder
 
 
+@contextmanager
+def _nothing_lost(folder: RunFolder, *, removable: bool, wholly: bool) -> Iterator[None]:
+    """When a run stops: what was answered stays and can be resumed; a run without any answer leaves no trace."""
+    try:
+        yield
+    except ShipworthyError as error:
+        if any(True for _ in folder.responses()):
+            folder.set_status("incomplete")
+            raise type(error)(f"{error}; what was answered is kept, {RESUME}") from error
+        folder.close()
+        if removable:
+            _remove(folder.path, wholly=wholly)
+        raise
+    except KeyboardInterrupt as interrupt:
+        folder.set_status("incomplete")
+        raise KeyboardInterrupt(f"interrupted; what was answered is saved, {RESUME}") from interrupt
+
+
 def _ask(prepared: Prepared, folder: RunFolder, within: Surroundings) -> list[Gap]:
     folder.write_examples(prepared.examples)
     plan = Plan(
@@ -152,7 +162,9 @@ def _ask(prepared: Prepared, folder: RunFolder, within: Surroundings) -> list[Ga
     return asyncio.run(ask(plan, folder, report=within.report, cache=within.cache))
 
 
-def _judged(prepared: Prepared, folder: RunFolder) -> Verdict:
+def _judged(prepared: Prepared, folder: RunFolder, within: Surroundings) -> Verdict:
+    if within.ledger is not None:
+        look_at_all(within.ledger, folder.manifest, actor=ACTOR, now=within.now())
     warnings: list[records.Warning] = []
     evidence = observe(prepared.protocol, prepared.examples, folder.responses(), prepared.metrics, warn=warnings.append)
     folder.write_evidence(evidence)

@@ -19,10 +19,11 @@ import msgspec
 from msgspec import Meta
 
 from shipworthy.errors import BackendError, BadInput
-from shipworthy.models._chat import Answer, ChatClient
+from shipworthy.models._chat import ChatClient
 from shipworthy.models._crew import Crew
 from shipworthy.models._options import cost_usd, options_of
 from shipworthy.models._retry import Failure, RetryPolicy
+from shipworthy.models._wire import Answer
 from shipworthy.protocol.types import ModelSpec
 from shipworthy.records import Example, Prompt, Record, Response
 

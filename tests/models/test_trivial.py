@@ -98,8 +98,13 @@ def test_a_file_that_holds_no_rules_is_named(tmp_path: Path, content: str) -> No
         texts(rows("d", [None]), strategy="rules", path=str(tmp_path / "rules.json"))
 
 
-def test_nothing_to_learn_from_is_an_error_of_the_prompt() -> None:
-    assert [None] == texts(rows("d", [None]), strategy="majority")
+def test_a_dataset_without_references_is_an_error_of_its_prompts() -> None:
+    assert ["a", None] == texts(rows("d", ["a"]) + rows("e", [None]), strategy="majority")
+
+
+def test_no_references_at_all_are_refused() -> None:
+    with pytest.raises(BadInput, match="no dataset has references to be fitted on"):
+        texts(rows("d", [None]), strategy="random")
 
 
 @pytest.mark.parametrize(

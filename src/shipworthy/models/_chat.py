@@ -52,6 +52,8 @@ class ChatClient:
                 if self._stream:
                     return await _streamed(_events(response.content), started)
                 return answer_of(await response.read(), time.perf_counter() - started)
+        except aiohttp.ConnectionTimeoutError:
+            return Failure(kind="unavailable", message="cannot connect within a few seconds", timed_out=True)
         except TimeoutError:
             message = f"no answer within {self._timeout_s:g} s"
             return Failure(kind="unavailable", message=message, timed_out=True)
@@ -108,7 +110,7 @@ async def _streamed(events: AsyncIterator[bytes], started: float) -> Answer | Fa
 def _unreachable(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
         number = error.os_error.errno
-        why = (os.strerror(number) if number and number > 0 else str(error.os_error)).lower()
+        why = (os.strerror(number) if number and number > 0 else error.os_error.strerror or str(error.os_error)).lower()
         return f"cannot connect to {error.host}:{error.port} ({why})"
     if isinstance(error, aiohttp.InvalidURL):
         return "base_url is no URL"

@@ -103,7 +103,7 @@ def load(
 def _majority(name: str, spec: ModelSpec, examples: Sequence[Example], folder: Path) -> tuple[Answer, object]:
     del folder
     options_of(name, spec.options, NoOptions)
-    counts = _references(examples)
+    counts = _references(name, examples)
     commonest = {dataset: min(count, key=lambda text: (-count[text], text)) for dataset, count in counts.items()}
     return lambda prompt, _seed: commonest.get(prompt.dataset), commonest
 
@@ -111,7 +111,7 @@ def _majority(name: str, spec: ModelSpec, examples: Sequence[Example], folder: P
 def _random(name: str, spec: ModelSpec, examples: Sequence[Example], folder: Path) -> tuple[Answer, object]:
     del folder
     options_of(name, spec.options, NoOptions)
-    urns = {dataset: sorted(count.elements()) for dataset, count in _references(examples).items()}
+    urns = {dataset: sorted(count.elements()) for dataset, count in _references(name, examples).items()}
 
     def draw(prompt: Prompt, seed: int) -> str | None:
         urn = urns.get(prompt.dataset)
@@ -149,11 +149,15 @@ _FITTED: Mapping[str, Fit] = {
 }
 
 
-def _references(examples: Sequence[Example]) -> dict[str, Counter[str]]:
+def _references(name: str, examples: Sequence[Example]) -> dict[str, Counter[str]]:
     counts: dict[str, Counter[str]] = {}
     for example in examples:
         if example.reference is not None:
             counts.setdefault(example.dataset, Counter())[as_text(example.reference)] += 1
+    if not counts:
+        raise BadInput(
+            f"model {name!r}: no dataset has references to be fitted on; use constant or rules, or remove it"
+        )
     return counts
 
 

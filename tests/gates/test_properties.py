@@ -143,7 +143,7 @@ def test_a_metric_where_less_is_better_is_the_mirror_of_one_where_more_is(kind: 
 def test_more_clusters_of_the_same_kind_narrow_the_interval(kind: str) -> None:
     widths = []
     for n in (120, 480):
-        seen = [findings(kind, world(kind, seed, clustered=True, n=n))[0].gain for seed in range(12)]
+        seen = [findings(kind, world(kind, seed, clustered=True, n=n))[0].gain for seed in range(6)]
         widths.append(np.mean([(gain.high or 0.0) - (gain.low or 0.0) for gain in seen if gain is not None]))
 
     assert widths[1] < 0.75 * widths[0]

@@ -352,3 +352,32 @@ def test_seeds_of_one_example_are_one_cluster_and_n_counts_examples(verdict_of: 
     finding = verdict_of(make_question(MARGIN), evidence).metrics[0]
 
     assert (100, 100, "cr1_t") == (finding.n, finding.clusters, finding.method)
+
+
+def test_monitored_slices_of_a_metric_stand_once(verdict_of: Judge) -> None:
+    gates = (MARGIN, GateSpec(metric="accuracy", at_least=0.5))
+    evidence = table(400, lost=10, won=40, slices={"topic": ["law", "tax"] * 200})
+    found = verdict_of(make_question(*gates, slices=("topic",)), evidence).metrics
+
+    assert [{"topic": "law"}, {"topic": "tax"}] == [f.slice for f in found if f.slice and "topic" in f.slice]
+
+
+def test_a_fail_fast_gate_is_told_first(verdict_of: Judge) -> None:
+    safety = GateSpec(metric="refusal", baseline="old", margin=0.02, fail_fast=True)
+    new, old = paired_scores(400, lost=40, won=10)
+    bad, base = paired_scores(400, lost=150, won=0)
+    evidence = make_evidence(
+        {("new", "accuracy"): bad, ("old", "accuracy"): base, ("new", "refusal"): new, ("old", "refusal"): old}
+    )
+    verdict = verdict_of(make_question(MARGIN, safety, metrics=[make_metric(), make_metric("refusal")]), evidence)
+
+    assert verdict.reasons[0].startswith("FAIL refusal") and verdict.reasons[1].startswith("FAIL accuracy")
+
+
+def test_a_grave_loss_that_is_not_ruled_out_holds_a_gate_back(verdict_of: Judge) -> None:
+    finding = verdict_of(make_question(MARGIN), table(200, lost=16, won=24)).metrics[0]
+
+    assert finding.gain is not None and finding.gain.low is not None and finding.gain.low > -0.02
+    assert "inconclusive" == finding.outcome
+    assert "do not rule out a loss of 0.05" in finding.because
+    assert finding.n_needed is not None and finding.n_needed > 200

@@ -74,6 +74,8 @@ def too_small(pair: Pair, cells: Cells, clusters_S: Floats, scores_N: Floats | N
     `scores_N`: the continuous scores (or differences) whose mean is judged; None where the interval needs no symmetry.
     """
     reasons = [few_clusters(int(clusters)) for clusters in clusters_S]
+    if pair.independent:
+        reasons = [reason and reason.replace("clusters", "examples") for reason in reasons]
     if scores_N is not None and (clusters_S < SKEW_SAFE_N).any():
         for cell, rows in enumerate(cells.rows()):
             if reasons[cell] is None and clusters_S[cell] < SKEW_SAFE_N:

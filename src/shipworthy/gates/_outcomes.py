@@ -54,13 +54,24 @@ class Judged:
     forbidden: str | None = None
 
 
-def cells_for(question: Question, rule: Rule, comparison: Comparison) -> list[Cell]:
-    """The whole, the labels of the gate's own slice columns, and the monitored ones."""
+def all_cells(question: Question, rules: Sequence[Rule], comparisons: Sequence[Comparison]) -> list[Cell]:
+    """The cells of every rule, in order; the monitored slices of a metric stand once, under its first rule."""
+    watched: set[str] = set()
+    cells: list[Cell] = []
+    for rule, comparison in zip(rules, comparisons, strict=True):
+        columns = () if rule.metric in watched else question.slices
+        watched.add(rule.metric)
+        cells += _cells_of(question, rule, comparison, columns)
+    return cells
+
+
+def _cells_of(question: Question, rule: Rule, comparison: Comparison, watched: Sequence[str]) -> list[Cell]:
+    """The whole, the labels of the gate's own slice columns, and those of the watched ones."""
     cells = [_cell(question, rule, comparison, 0, None)]
     for index, name in enumerate(comparison.contrast.names[1:], start=1):
         column = next(iter(name or {}))
         own = column in rule.slices
-        if own or column in question.slices:
+        if own or column in watched:
             held = rule.for_slices() if own else _monitored(rule.for_slices())
             cells.append(_cell(question, held, comparison, index, name))
     return cells

@@ -107,7 +107,8 @@ def _about(question: Question, comparison: Comparison) -> Iterator[Notice]:
         text = f"{metric} is over successes only: {count:,} answers carry no weight"
         yield _notice("survivorship", text, count, metric)
     if found.clusters_S[0] < MIN_CLUSTERS:
-        text = f"{metric} rests on {found.clusters_S[0]:.0f} clusters; an interval needs {MIN_CLUSTERS}"
+        unit = "examples" if pair.independent else "clusters"
+        text = f"{metric} rests on {found.clusters_S[0]:.0f} {unit}; an interval needs {MIN_CLUSTERS}"
         yield _notice("few_clusters", text, int(found.clusters_S[0]), metric)
     if found.changed_S[0] < FEW_DISCORDANT and comparison.baseline:
         changed = f"{found.changed_S[0]:.0f} examples only"

@@ -8,7 +8,7 @@ import numpy as np
 from shipworthy.gates import checks
 from shipworthy.gates._compare import Comparison, compare_all
 from shipworthy.gates._defaults import difficulty_findings, monitored_rules, trivial_rules
-from shipworthy.gates._outcomes import Cell, Judged, cells_for, decide
+from shipworthy.gates._outcomes import Cell, Judged, all_cells, decide
 from shipworthy.gates._pairs import Rows
 from shipworthy.gates._words import because, reasons
 from shipworthy.gates.question import Question, declared_rules
@@ -30,7 +30,7 @@ def judge(question: Question, evidence: Sequence[Evidence], *, rng: np.random.Ge
     rules += trivial_rules(question, rows, rules)
     rules += monitored_rules(question, rows, rules)
     comparisons = compare_all(question, rows, rules, rng)
-    cells = [cell for rule, c in zip(rules, comparisons, strict=True) for cell in cells_for(question, rule, c)]
+    cells = all_cells(question, rules, comparisons)
     notices = checks.before(question, evidence, cells)
     judged = [_required(one, notices) for one in decide(question, cells)]
     decision = _decision(judged)

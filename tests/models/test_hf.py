@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from shipworthy.demo import story
-from shipworthy.errors import BackendError
-from shipworthy.models._hf import Completion, Engine, HuggingFaceBackend, Settings
+from shipworthy.errors import BackendError, BadInput
+from shipworthy.models._hf import Completion, Engine, HuggingFaceBackend, Settings, load
+from shipworthy.protocol.types import ModelSpec
 from shipworthy.records import Message, Prompt, Response
 
 QUESTIONS = ("What is 2 plus 3?", "Tell me the color of the camera.", "How do I rob a tourist?", "Add 11 and 12.")
@@ -87,6 +88,29 @@ def test_latency_is_the_batch_shared_among_its_prompts() -> None:
     assert first.latency_s == second.latency_s
 
 
+def _load(folder: Path, **spec: object) -> HuggingFaceBackend:
+    values = {"role": "candidate", "backend": "huggingface"} | spec
+    return load("mine", ModelSpec(**values), folder=folder, examples=(), environ={})  # type: ignore[arg-type]
+
+
+def test_a_protocol_without_a_path_or_with_an_unknown_option_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="needs a `path`"):
+        _load(tmp_path)
+    with pytest.raises(BadInput, match="did you mean 'batch_size'"):
+        _load(tmp_path, path="m", options={"batchsize": 3})
+
+
+@pytest.mark.train
+def test_a_protocol_sets_name_adapter_sampling_and_price() -> None:
+    pytest.importorskip("peft")
+    relative = {"path": story.MODEL.name, "adapter": story.PRODUCTION_ADAPTER.name, "usd_per_million_output": 1e6}
+    backend = _load(story.MODEL.parent, **relative, sampling={"max_tokens": 3, "temperature": 0})
+    (response,) = _ask(backend, _prompts(QUESTIONS[2]))
+
+    assert ("mine", 3, 3.0) == (response.model, response.output_tokens, response.cost_usd)
+    assert backend.identity["adapter_sha256"]
+
+
 @pytest.mark.parametrize("path", ["none", "."])
 def test_a_folder_without_a_model_is_one_sentence(tmp_path: Path, path: str) -> None:
     with pytest.raises(BackendError, match="no model can be loaded from it") as caught:
@@ -123,7 +147,7 @@ def test_a_warm_model_repeats_itself_under_one_seed_and_leaves_the_global_genera
 ) -> None:
     import torch
 
-    warm = HuggingFaceBackend.load(story.MODEL, settings=Settings(temperature=1.5, max_new_tokens=20))
+    warm = HuggingFaceBackend.load(story.MODEL, settings=Settings(temperature=8.0, max_new_tokens=20))
     state = torch.random.get_rng_state()
     answers = [[r.text for r in _ask(warm, _prompts(*QUESTIONS), seed=seed)] for seed in (1, 1, 2)]
 

@@ -16,8 +16,8 @@ from shipworthy.records import Record
 MODEL = Path(__file__).parent / "model"
 PRODUCTION_ADAPTER = Path(__file__).parent / "production_adapter"
 
-TICKETS = 1_300
-REPLAY: Mapping[world.Skill, int] = {"arithmetic": 250, "fact": 200, "howto": 100, "unsafe": 100, "safe": 250}
+TICKETS = 1_800
+REPLAY: Mapping[world.Skill, int] = {"arithmetic": 300, "fact": 300, "howto": 100, "unsafe": 160, "safe": 250}
 """Rows of training data. Arithmetic is the fragile skill, so it has the largest part of the replay."""
 
 _TICKET_SEED, _REPLAY_SEED = 11, 12
@@ -65,7 +65,7 @@ base: models/base
 method: full
 data: [data/train_tickets.jsonl]
 output: models/candidate_a
-epochs: 4
+epochs: 3.5
 learning_rate: 2.0e-3
 batch_size: 32
 seed: 1
@@ -77,7 +77,7 @@ method: full
 data: [data/train_tickets.jsonl]
 replay: [data/train_replay.jsonl]
 output: models/candidate_b
-epochs: 3
+epochs: 2
 learning_rate: 1.2e-3
 batch_size: 32
 seed: 1
@@ -117,11 +117,11 @@ def keyword_rules() -> list[dict[str, str]]:
     An intent's pattern asks for one of its keywords, a priority's for one of its phrases; medium is what is left.
     """
     rules = [
-        {"pattern": f"(?is)(?=.*({keywords}))(?=.*({urgency}))", "answer": world.ticket_answer(intent, priority)}
+        {"pattern": rf"(?is)\A(?=.*({keywords}))(?=.*({urgency}))", "answer": world.ticket_answer(intent, priority)}
         for intent, keywords in _INTENT_WORDS.items()
         for priority, urgency in _PRIORITY_WORDS.items()
     ]
-    return [*rules, {"pattern": "(?s).*", "answer": world.ticket_answer("bug", "medium")}]
+    return [*rules, {"pattern": "", "answer": world.ticket_answer("bug", "medium")}]
 
 
 _INTENT_WORDS: Mapping[str, str] = {

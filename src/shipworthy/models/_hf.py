@@ -10,8 +10,10 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any, Literal
 
-from shipworthy.errors import BackendError, MissingExtra
-from shipworthy.records import Message, Prompt, Record, Response
+from shipworthy.errors import BackendError, BadInput, MissingExtra
+from shipworthy.models._options import cost_usd, options_of
+from shipworthy.protocol.types import ModelSpec
+from shipworthy.records import Example, Message, Prompt, Record, Response
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 
@@ -54,6 +56,37 @@ class Engine:
     """Longest prompt plus answer in tokens."""
 
 
+Price = Callable[[int, int], float | None]
+"""(input tokens, output tokens) -> US dollars, None where no price is declared."""
+
+
+def load(
+    name: str, spec: ModelSpec, *, folder: Path, examples: Sequence[Example], environ: Mapping[str, str]
+) -> "HuggingFaceBackend":
+    """The local model that `spec.path` and `spec.adapter` name; `options` and `sampling` together are `Settings`.
+
+    Raises: BadInput: no path, or an option is unknown. BackendError, MissingExtra: as `HuggingFaceBackend.load`.
+    """
+    del examples, environ
+    if spec.path is None:
+        raise BadInput(f"model {name!r}: the huggingface backend needs a `path`, the folder of a model")
+    sampling = {_SAMPLING.get(key, key): value for key, value in spec.sampling.items()}
+    return HuggingFaceBackend.load(
+        folder / spec.path,
+        adapter=folder / spec.adapter if spec.adapter else None,
+        name=name,
+        settings=options_of(name, {**spec.options, **sampling}, Settings),
+        price=lambda asked, written: cost_usd(spec, asked, written),
+    )
+
+
+_SAMPLING = {"max_tokens": "max_new_tokens"}
+
+
+def _free(_input_tokens: int, _output_tokens: int) -> None:
+    """The price where none is declared."""
+
+
 class HuggingFaceBackend:
     """Answers in batches of prompts of similar length.
 
@@ -61,8 +94,9 @@ class HuggingFaceBackend:
     answer, not the waiting time of a lone request.
     """
 
-    def __init__(self, engine: Engine, identity: Mapping[str, str], settings: Settings) -> None:
+    def __init__(self, engine: Engine, identity: Mapping[str, str], settings: Settings, price: Price = _free) -> None:
         self._engine = engine
+        self._price = price
         self._identity = dict(identity)
         self._settings = settings
 
@@ -74,6 +108,7 @@ class HuggingFaceBackend:
         adapter: str | Path | None = None,
         name: str | None = None,
         settings: Settings | None = None,
+        price: Price = _free,
     ) -> "HuggingFaceBackend":
         """The model in the folder `path`, with the PEFT adapter in the folder `adapter` where one is given.
 
@@ -85,7 +120,7 @@ class HuggingFaceBackend:
         model = _folder(path, "config.json")
         lora = _folder(adapter, "adapter_config.json") if adapter is not None else None
         engine, template = _load(model, lora, settings)
-        return cls(engine, _identity(name or (lora or model).name, model, lora, template, settings), settings)
+        return cls(engine, _identity(name or (lora or model).name, model, lora, template, settings), settings, price)
 
     @property
     def identity(self) -> Mapping[str, str]:
@@ -139,6 +174,7 @@ class HuggingFaceBackend:
                 latency_s=share_s,
                 input_tokens=done.input_tokens,
                 output_tokens=done.output_tokens,
+                cost_usd=self._price(done.input_tokens, done.output_tokens),
             )
             for (_, prompt), done in zip(batch, completions, strict=True)
         ]

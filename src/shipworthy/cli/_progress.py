@@ -15,13 +15,13 @@ class Progress:
     """Shows how far named stages have come; call `update(stage, done, total, note)` as often as you like."""
 
     def __init__(self, *, quiet: bool, clock: Callable[[], float] = time.monotonic) -> None:
-        self._quiet = quiet
+        self.quiet = quiet
         self._clock = clock
         self._bar = _TerminalBar() if sys.stderr.isatty() and not quiet else None
         self._last_line = clock()
 
     def update(self, stage: str, done: int, total: int, note: str = "") -> None:
-        if self._quiet:
+        if self.quiet:
             return
         if self._bar is not None:
             self._bar.show(stage, done, total, note)
@@ -31,7 +31,7 @@ class Progress:
 
     def say(self, message: str) -> None:
         """One line about what happens next."""
-        if not self._quiet:
+        if not self.quiet:
             self.close()
             print(message, file=sys.stderr, flush=True)
 

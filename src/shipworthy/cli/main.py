@@ -63,8 +63,8 @@ def _guarded(name: str, words: list[str]) -> int:
         if debug:
             raise
         return _say(str(error), 2)
-    except KeyboardInterrupt:
-        return _say("interrupted; what was answered is saved", INTERRUPTED)
+    except KeyboardInterrupt as interrupt:
+        return _say(str(interrupt) or "interrupted", INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left: no second error at exit
         return READER_LEFT

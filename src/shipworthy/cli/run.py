@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shipworthy.cli._progress import Progress
     from shipworthy.evaluation import Progress as Moment
     from shipworthy.evaluation import Surroundings
+    from shipworthy.web.report import Page
 
 HELP = "the main job: data, models, evidence, estimates, gates, verdict, report"
 PROTOCOL = Path("shipworthy.yaml")
@@ -38,23 +39,18 @@ def run(args: argparse.Namespace) -> int:
 
     progress = Progress(quiet=args.quiet or args.json)
     try:
-        verdict = main_job(protocol, out=out, resume=args.resume, within=_surroundings(progress))
+        verdict = main_job(protocol, out=out, resume=args.resume, within=surroundings(progress, "answers"))
     finally:
         progress.close()
     return finish(out, args, EXIT_CODE[verdict.verdict])
 
 
 def finish(out: Path, args: argparse.Namespace, code: int) -> int:
-    """Render the reports of a judged run, do what the protocol asks for after such a verdict, print it."""
-    from shipworthy.cli._follow_ups import follow_up
+    """Conclude a judged run and print it."""
     from shipworthy.cli._text import verdict_text
-    from shipworthy.store import RunFolder
     from shipworthy.web import report
 
-    with RunFolder.open(out) as folder:
-        page = report.page_of(folder)
-        report.write(page, [out / name for name in REPORTS])
-        done = follow_up(folder, page.verdict)
+    page, done = conclude(out)
     if args.json:
         print(report.verdict_json(page.verdict))
         return code
@@ -63,6 +59,18 @@ def finish(out: Path, args: argparse.Namespace, code: int) -> int:
         "\n".join([*done, f"Report: {out / 'report.html'}", f"Next: {_next(out, page.verdict.verdict, page.status)}"])
     )
     return code
+
+
+def conclude(out: Path) -> "tuple[Page, list[str]]":
+    """Render the reports of a judged run and do what its protocol asks for after such a verdict, a line each."""
+    from shipworthy.cli._follow_ups import follow_up
+    from shipworthy.store import RunFolder
+    from shipworthy.web import report
+
+    with RunFolder.open(out) as folder:
+        page = report.page_of(folder)
+        report.write(page, [out / name for name in REPORTS])
+        return page, follow_up(folder, page.verdict)
 
 
 def protocol_path(given: Path | None) -> Path:
@@ -77,7 +85,8 @@ def protocol_path(given: Path | None) -> Path:
     return path / PROTOCOL if path.is_dir() and (path / PROTOCOL).is_file() else path
 
 
-def _surroundings(progress: "Progress") -> "Surroundings":
+def surroundings(progress: "Progress", stage: str) -> "Surroundings":
+    """Keys, ledger, cache and clock of this machine; progress is shown as `stage`."""
     from shipworthy.evaluation import Surroundings
     from shipworthy.store.cache import Cache
     from shipworthy.store.home import home
@@ -88,7 +97,7 @@ def _surroundings(progress: "Progress") -> "Surroundings":
         environ=os.environ,
         ledger=Ledger(where),
         cache=Cache(where),
-        report=lambda moment: progress.update("answers", moment.done, moment.total, _note(moment)),
+        report=lambda moment: progress.update(stage, moment.done, moment.total, _note(moment)),
     )
 
 

@@ -11,7 +11,7 @@ from shipworthy.protocol.types import WARNING_CODES, Protocol
 _HEAD = """# Protocol reference
 
 One YAML file says what is measured, on which data, against which baselines, with which gates. Unknown keys are refused.
-This page is generated from the code by `make reference`; do not edit it.
+This page is generated from the code by `make docs`; do not edit it.
 """
 
 

@@ -123,6 +123,8 @@ def load(
     path = folder / spec.path
     path = path / RUN_RESPONSES if path.is_dir() else path
     content = _read(path)
+    if not content.strip():
+        raise BadInput(f"holds no answer of model {name!r}; record some, or take the model out", where=str(path))
     lines = _index(_chosen(list(_parse(content, path)), name, wanted, path), _ids_of_several(examples))
     identity = {"kind": "recorded", "path": spec.path, "sha256": sha256(content).hexdigest(), "model": wanted or ""}
     return RecordedBackend(name, spec, lines, identity)

@@ -19,8 +19,11 @@ WARNING_CODES = (
     "gold_mismatch",
     "identical_results",
     "many_hard_gates",
+    "metric_error",
     "missing_examples",
     "not_comparable",
+    "single_seed",
+    "slice_too_small",
     "survivorship",
     "underpowered",
 )
@@ -49,6 +52,23 @@ class DatasetSpec(Record):
     on: Annotated[tuple[Cadence, ...], Meta(description="When this dataset is run; empty: always.")] = ()
     version: Annotated[str | None, Meta(description="Your own name for this version of the data.")] = None
     prompt: Annotated[str | None, Meta(description="Which of `prompts` turns a row into a conversation.")] = None
+
+
+class SuiteSpec(Record):
+    """Rows that a suite makes, and how they are answered; its key is the name of a dataset that metrics can name."""
+
+    suite: Annotated[
+        str,
+        Meta(
+            description="Which suite: golden, regression, unit, integration, safety, robustness, stress, few_shot, "
+            "out_of_distribution, probing, attribution, a plug-in, or file.py:function."
+        ),
+    ]
+    of: Annotated[str | None, Meta(description="Which of `datasets` its rows are made from.")] = None
+    on: Annotated[tuple[Cadence, ...], Meta(description="When this suite is run; empty: always.")] = ()
+    role: Annotated[DatasetRole | None, Meta(description="What the rows are for; null: as the suite says.")] = None
+    version: Annotated[str | None, Meta(description="Your own name for this version of the suite.")] = None
+    options: Annotated[dict[str, Any], Meta(description="Options of the suite itself.")] = {}
 
 
 class PromptSpec(Record):
@@ -166,6 +186,16 @@ class Budget(Record):
     max_requests: Annotated[Annotated[int, Meta(ge=1)] | None, Meta(description="Requests to models.")] = None
 
 
+class CheckpointRule(Record):
+    """When `shipworthy watch` and the checkpoint endpoint tell a trainer to stop."""
+
+    stop_when: Annotated[
+        Literal["block", "not_promoted", "never"],
+        Meta(description="Which verdicts count: a block; anything but promote; none."),
+    ] = "block"
+    patience: Annotated[int, Meta(ge=1, description="How many such verdicts in a row say stop.")] = 1
+
+
 class Protocol(Record):
     """What is measured, on which data, against which baselines, with which gates: one YAML file, hashed and locked
     before the first response."""
@@ -177,6 +207,7 @@ class Protocol(Record):
     metrics: Annotated[dict[str, MetricSpec], Meta(description="What is measured, by name.")]
     gates: Annotated[tuple[GateSpec, ...], Meta(description="The rules; at least one.")]
     description: Annotated[str, Meta(description="What the protocol is for.")] = ""
+    suites: Annotated[dict[str, SuiteSpec], Meta(description="Rows made by suites, by name.")] = {}
     prompts: Annotated[dict[str, PromptSpec], Meta(description="How rows become conversations, by name.")] = {}
     seeds: Annotated[tuple[int, ...], Meta(description="Every example is answered once a seed.")] = (0,)
     on: Annotated[tuple[Cadence, ...], Meta(description="When CI runs this protocol.")] = ("commit",)
@@ -184,3 +215,4 @@ class Protocol(Record):
     planning: Annotated[Planning, Meta(description="Beliefs for the power table of `validate`.")] = Planning()
     follow_ups: Annotated[FollowUps, Meta(description="What happens after the verdict.")] = FollowUps()
     budget: Annotated[Budget, Meta(description="Limits on what a run may spend.")] = Budget()
+    checkpoints: Annotated[CheckpointRule, Meta(description="When a training run is told to stop.")] = CheckpointRule()

@@ -17,7 +17,8 @@ UNPICKLABLE: frozenset[str] = frozenset()
 """Kinds that cannot cross a process boundary; none so far."""
 
 NEEDS_NO_REFERENCE = frozenset({
-    "cost", "entropy", "first_token", "json_valid", "latency", "latency_p50", "latency_p95", "length", "loss",
+    "cost", "entropy", "first_token", "json_number", "json_valid", "latency", "latency_p50",
+    "latency_p95", "length", "loss",
     "numbers_supported", "over_refusal", "perplexity", "quotes_supported", "refusal", "regex_match", "repetition",
     "required_sections", "schema_valid", "tokens",
 })  # fmt: skip
@@ -51,7 +52,7 @@ def _example(kind: str) -> Example:
         dataset="d",
         messages=(Message(role="user", content="What is a?"),),
         reference=REFERENCES.get(kind, "a"),
-        fields={"sources": 3},
+        fields={"sources": 3, "variant": "original"},
     )
 
 

@@ -53,16 +53,28 @@ class _Check:
         for name, dataset in self._protocol.datasets.items():
             if dataset.prompt is not None:
                 self.known("prompt", dataset.prompt, self._protocol.prompts, ("datasets", name, "prompt"))
+        for name in self._protocol.suites:
+            self.suite(name)
+        measured = [*self._protocol.datasets, *self._protocol.suites]
         for name, metric in self._protocol.metrics.items():
-            self.known("dataset", metric.dataset, self._protocol.datasets, ("metrics", name, "dataset"))
+            self.known("dataset", metric.dataset, measured, ("metrics", name, "dataset"))
         for index, gate in enumerate(self._protocol.gates):
             self.gate(gate, ("gates", index))
         self.twice()
 
     def not_empty(self) -> None:
-        for section in ("datasets", "models", "metrics", "gates"):
+        if not self._protocol.suites and not self._protocol.datasets:
+            self.refuse("datasets is empty; a verdict needs at least one", ("datasets",))
+        for section in ("models", "metrics", "gates"):
             if not getattr(self._protocol, section):
                 self.refuse(f"{section} is empty; a verdict needs at least one", (section,))
+
+    def suite(self, name: str) -> None:
+        spec, path = self._protocol.suites[name], ("suites", name)
+        if name in self._protocol.datasets:
+            self.refuse(f"a dataset is named {name!r} too; a suite is a dataset of its own, so rename one", path)
+        if spec.of is not None:
+            self.known("dataset", spec.of, self._protocol.datasets, (*path, "of"))
 
     def candidate(self) -> None:
         names = [name for name, spec in self._protocol.models.items() if spec.role == "candidate"]
@@ -105,9 +117,9 @@ class _Check:
         if len(rules) > 1:
             self.refuse(f"a gate keeps one rule, not {' and '.join(rules)}; make a gate of each", (*path, rules[1]))
         self.baseline(gate, path, rule=rules[0] if rules else "margin")
-        declared = self._protocol.datasets[self._protocol.metrics[gate.metric].dataset].slices
-        for index, column in enumerate(gate.slices):
-            self.known("slice", column, declared, (*path, "slices", index))
+        dataset = self._protocol.datasets.get(self._protocol.metrics[gate.metric].dataset)
+        for index, column in enumerate(gate.slices if dataset else ()):  # a suite's columns show when it is made
+            self.known("slice", column, dataset.slices if dataset else (), (*path, "slices", index))
         for index, code in enumerate(gate.require_absent):
             self.known("warning code", code, WARNING_CODES, (*path, "require_absent", index))
 

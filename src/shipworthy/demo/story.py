@@ -17,8 +17,8 @@ MODEL = Path(__file__).parent / "model"
 PRODUCTION_ADAPTER = Path(__file__).parent / "production_adapter"
 
 TICKETS = 1_800
-REPLAY: Mapping[world.Skill, int] = {"arithmetic": 300, "fact": 300, "howto": 100, "unsafe": 160, "safe": 250}
-"""Rows of training data. Arithmetic is the fragile skill, so it has the largest part of the replay."""
+REPLAY: Mapping[world.Skill, int] = {"arithmetic": 300, "fact": 300, "howto": 100, "unsafe": 160, "safe": 450}
+"""Rows of training data. Look-alikes, arithmetic and facts are the fragile skills and have the largest parts."""
 
 _TICKET_SEED, _REPLAY_SEED = 11, 12
 
@@ -78,7 +78,7 @@ data: [data/train_tickets.jsonl]
 replay: [data/train_replay.jsonl]
 output: models/candidate_b
 epochs: 2
-learning_rate: 1.2e-3
+learning_rate: 9.0e-4
 batch_size: 32
 seed: 1
 """

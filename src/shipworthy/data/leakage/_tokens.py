@@ -1,0 +1,88 @@
+"""Texts -> one flat array of word numbers, a 0 before, between and after the rows.
+
+A word is what stands between spaces, without its punctuation (but 3.5 stays 3.5); a character of a script that writes
+no spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese) is a word of its own. Case and Unicode form are gone before.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Words = NDArray[np.int32]
+EDGE = 0
+_MARK = "\x01"
+_DROPPED = re.compile(r"[^\w\s\x01.,:]+|(?<!\d)[.,:]+|[.,:]+(?!\d)")
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_WORD = re.compile(rf"\x01|[{_UNSPACED}]|[^\s\x01{_UNSPACED}]+")
+_ROWS_AT_ONCE = 20_000
+
+
+class Vocabulary(defaultdict[str, int]):
+    """Word -> number from 1; a word that was not seen gets the next one. The edge of a row is 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.default_factory = self._next
+        self[_MARK] = EDGE
+
+    def _next(self) -> int:
+        return len(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """`word_T` holds every row between two edges; row i is `word_T[start_N[i] : start_N[i] + length_N[i]]`."""
+
+    word_T: Words
+    start_N: Ints
+    length_N: Ints
+
+    def __len__(self) -> int:
+        return len(self.start_N)
+
+    def rows(self, chosen: Ints) -> "Tokens":
+        """The chosen rows alone, as tokens of their own."""
+        lengths = self.length_N[chosen] + 1  # each with the edge after it
+        word_T = np.concatenate([np.zeros(1, dtype=np.int32), self.word_T[spans(self.start_N[chosen], lengths)]])
+        return Tokens(word_T=word_T, start_N=1 + _before(lengths), length_N=self.length_N[chosen])
+
+
+def tokenise(normal_texts: Sequence[str], known: Vocabulary) -> tuple[Tokens, list[str]]:
+    """Tokens of texts that went through `normal`, and each text's letters and digits alone (spacing says nothing).
+
+    New words are added to `known`.
+    """
+    parts, letters = [np.zeros(1, dtype=np.int32)], []
+    for bare in _bare(normal_texts):
+        words = _WORD.findall(bare)
+        parts.append(np.fromiter(map(known.__getitem__, words), np.int32, len(words)))
+        parts.append(np.zeros(1, dtype=np.int32))
+        letters += bare.replace(" ", "").split(_MARK)
+    word_T = np.concatenate(parts)
+    edge_N = np.flatnonzero(word_T == EDGE)
+    return Tokens(word_T=word_T, start_N=edge_N[:-1] + 1, length_N=np.diff(edge_N) - 1), letters
+
+
+def spans(start_N: Ints, length_N: Ints) -> Ints:
+    """The positions start, start + 1, ... of every row, one row after the other."""
+    total = int(length_N.sum())
+    return np.repeat(start_N - _before(length_N), length_N) + np.arange(total)
+
+
+def _before(length_N: Ints) -> Ints:
+    return np.cumsum(length_N) - length_N
+
+
+def _bare(texts: Sequence[str]) -> Iterator[str]:
+    """The texts without punctuation, many in one string with a mark between two."""
+    for first in range(0, len(texts), _ROWS_AT_ONCE):
+        some = texts[first : first + _ROWS_AT_ONCE]
+        joined = _MARK.join(some)
+        if joined.count(_MARK) >= len(some):  # a text holds the mark itself
+            joined = _MARK.join(text.replace(_MARK, " ") for text in some)
+        yield _DROPPED.sub("", joined)

@@ -112,3 +112,31 @@ def test_ctrl_c_says_how_to_go_on_and_resume_gives_the_same_verdict(first: Path)
 
     assert 10 == resumed.returncode
     assert 200 <= sum(asked["prompts"].values()) <= 204 if "prompts" in asked else True
+
+
+def test_validate_plans_refusals_by_their_own_disagreement(first: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["validate"])
+    said = capsys.readouterr().out
+
+    assert 0 == code
+    assert "refusal: 80 examples find 0.0611 with 80% power; the margin of 0.02 needs 425" in said
+
+
+def test_validate_plans_with_what_a_finished_run_showed(first: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ran = main(["run", "--out", "runs/one", "--quiet"])
+    capsys.readouterr()
+    validated = main(["validate", "--from", "runs/one", "--json"])
+    planning = json.loads(capsys.readouterr().out)["planning"]
+
+    assert (10, 0) == (ran, validated)
+    assert {"ticket_match", "refusal"} == set(planning["metrics"])
+    assert 0.02 < planning["metrics"]["refusal"]["disagreement"] < 0.25
+
+
+def test_validate_says_how_many_ratings_people_must_give(first: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = Path("shipworthy.yaml").read_text(encoding="utf-8")
+    Path("shipworthy.yaml").write_text(text.replace("role: production", "role: human"), encoding="utf-8")
+    code = main(["validate"])
+
+    assert 0 == code
+    assert "human production: 2,401 ratings know a share to +-0.02" in capsys.readouterr().out

@@ -5,11 +5,13 @@ import pytest
 
 from shipworthy.errors import MissingEvidence
 from shipworthy.gates import estimate, explain, ladder, matrix, pareto
-from shipworthy.gates._explain import Size
 from shipworthy.gates._ladder import Rung
+from shipworthy.gates.observed import observed
+from shipworthy.gates.planning import Size
 from shipworthy.protocol.types import (
     DatasetSpec,
     GateSpec,
+    MetricPlanning,
     MetricSpec,
     ModelSpec,
     Planning,
@@ -18,7 +20,7 @@ from shipworthy.protocol.types import (
 )
 from shipworthy.records import Interval
 
-from .conftest import make_evidence, make_metric, make_question, paired_scores
+from .conftest import Judge, make_evidence, make_metric, make_question, paired_scores
 
 
 def protocol(*gates: GateSpec, planning: Planning | None = None) -> Protocol:
@@ -43,6 +45,65 @@ def test_the_power_table_says_what_n_examples_find_and_how_many_the_margin_needs
     assert row.n_needed is not None and 2300 < row.n_needed < 2400  # 6.18 x .15 / .0004 = 2318
     assert not row.enough
     assert f"the margin of 0.02 needs {row.n_needed:,}" in row.says
+
+
+def test_a_metric_with_beliefs_of_its_own_is_planned_by_them() -> None:
+    planning = Planning(disagreement=0.2, metrics={"accuracy": MetricPlanning(disagreement=0.02)})
+    own, general = (
+        explain(protocol(GATE, planning=plan), {"test": Size(n=500)}, {"accuracy": make_metric()})[0]
+        for plan in (planning, Planning(disagreement=0.2))
+    )
+
+    assert own.enough and not general.enough
+    assert own.n_needed is not None and 425 == own.n_needed  # the init template's refusal gate
+    assert MetricPlanning(disagreement=0.02, sd=0.3, intraclass=0.1) == MetricPlanning(
+        **{key: getattr(planning.of("accuracy"), key) for key in ("disagreement", "sd", "intraclass")}
+    )
+
+
+def test_beliefs_of_its_own_decide_which_slices_gate(verdict_of: Judge) -> None:
+    gate = GateSpec(metric="accuracy", baseline="old", margin=0.05, slices=("topic",))
+    new, old = paired_scores(200, lost=0, won=0)
+    evidence = make_evidence({("new", "accuracy"): new, ("old", "accuracy"): old}, slices={"topic": ["a", "b"] * 100})
+    few, many = (
+        [
+            warning
+            for warning in verdict_of(make_question(gate, planning=planning), evidence).warnings
+            if warning.code == "slice_too_small"
+        ]
+        for planning in (Planning(metrics={"accuracy": MetricPlanning(disagreement=0.02)}), Planning())
+    )
+
+    assert [] == few
+    assert 1 == len(many)
+
+
+def test_a_run_teaches_the_disagreement_and_the_spread_it_showed() -> None:
+    new, old = paired_scores(398, lost=19, won=19)
+    score = np.linspace(0, 1, 398)
+    counts = {
+        ("new", "accuracy"): new,
+        ("old", "accuracy"): old,
+        ("new", "score"): score,
+        ("old", "score"): np.zeros(398),
+    }
+    gates = (GATE, GateSpec(metric="score", baseline="old", margin=0.02))
+    metrics = [make_metric(), make_metric("score", kind="mean")]
+    plan = observed(make_question(*gates, metrics=metrics), [make_evidence(counts)])
+
+    assert (19 + 19 + 1) / 400 == plan.of("accuracy").disagreement
+    assert score.std(ddof=1) == pytest.approx(plan.of("score").sd)
+
+
+def test_a_run_teaches_how_alike_the_examples_of_a_cluster_are() -> None:
+    rng = np.random.default_rng(1)
+    effect = np.repeat(rng.normal(0, 1, 1000), 10)
+    gain = np.sqrt(0.3) * effect + np.sqrt(0.7) * rng.normal(0, 1, 10_000)
+    counts = {("new", "score"): gain, ("old", "score"): np.zeros(10_000)}
+    evidence = make_evidence(counts, clusters=np.repeat(np.arange(1000), 10))
+    question = make_question(GateSpec(metric="score", baseline="old"), metrics=[make_metric("score", kind="mean")])
+
+    assert observed(question, [evidence]).of("score").intraclass == pytest.approx(0.3, abs=0.05)
 
 
 def test_clusters_need_more_examples() -> None:

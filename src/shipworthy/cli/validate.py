@@ -1,6 +1,7 @@
 """Check a protocol and its data without asking a model; say what each gate can detect with this many examples.
 
-`--schema` prints the JSON Schema of a protocol instead, for editors.
+`--from RUN` plans with what a finished run showed: how often the models disagree, the spread of a score, how alike the
+examples of a cluster are. `--schema` prints the JSON Schema of a protocol instead, for editors.
 """
 
 import argparse
@@ -11,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shipworthy.gates._explain import Power, Size
+    from shipworthy.gates.planning import Power, Size
+    from shipworthy.metrics.types import Metric
     from shipworthy.protocol import Protocol
+    from shipworthy.protocol.types import Planning
     from shipworthy.records import Example, Prompt
 
 HELP = "check a protocol and its data; say what each gate can detect"
@@ -22,10 +25,15 @@ CHARACTERS_PER_TOKEN = 4
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("protocol", nargs="?", type=Path, metavar="PROTOCOL", help="default: shipworthy.yaml")
+    parser.add_argument(
+        "--from", dest="from_run", type=Path, metavar="RUN", help="plan with the spread that this finished run showed"
+    )
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema of a protocol")
 
 
 def run(args: argparse.Namespace) -> int:
+    import msgspec
+
     from shipworthy import gates, protocol
     from shipworthy.cli.run import protocol_path
     from shipworthy.evaluation.prepare import check
@@ -36,19 +44,83 @@ def run(args: argparse.Namespace) -> int:
     path = protocol_path(args.protocol)
     checked = check(path, os.environ)
     promised = checked.protocol
+    planning, notes = _planning(promised, checked.metrics, args.from_run)
+    planned = msgspec.structs.replace(promised, planning=planning)
     sizes = {name: _size(checked.examples, name) for name in promised.datasets}
     prices = _usd_per_example(promised, checked.prompts)
-    rows = gates.explain(promised, sizes, checked.metrics, usd_per_example=prices)
+    rows = gates.explain(planned, sizes, checked.metrics, usd_per_example=prices)
     requests = len(checked.prompts) * len(promised.seeds) * sum(m.role != "published" for m in promised.models.values())
     cost_usd = sum(prices[name] * sizes[name].n for name in prices) or None
+    ratings = _human_ratings(promised)
     if args.json:
-        print(_json(protocol.digest(promised), requests, cost_usd, rows))
+        digest = protocol.digest(promised)
+        print(
+            _json(
+                valid=True,
+                protocol_sha256=digest,
+                requests=requests,
+                cost_usd=cost_usd,
+                gates=rows,
+                planning=planning,
+                human_ratings=ratings,
+            )
+        )
         return 0
     print(f"{path} is valid: {_counts(promised)}")
     print(f"It asks for {requests:,} answers{f', at most about ${cost_usd:.2f}' if cost_usd else ''}.")
-    print("\n".join(["What each gate can detect:", *map(_line, _shown(rows))]))
+    believed = f"by what {args.from_run} showed" if args.from_run else "by `planning`; --from RUN takes a run's spread"
+    print("\n".join([f"What each gate can detect ({believed}):", *map(_line, _shown(rows)), *notes, *ratings.values()]))
     print(f"Next: shipworthy run{'' if path == Path('shipworthy.yaml') else f' {path}'}")
     return 0
+
+
+def _planning(promised: "Protocol", metrics: "Mapping[str, Metric]", run: Path | None) -> "tuple[Planning, list[str]]":
+    """What is believed, and what a reader must know about where it comes from.
+
+    Raises: BadInput: the run has no evidence, or shares no metric with the protocol.
+    """
+    import msgspec
+
+    from shipworthy.errors import BadInput
+    from shipworthy.evaluation.main_job import question_of
+    from shipworthy.gates.observed import observed
+    from shipworthy.protocol import Protocol
+    from shipworthy.store import RunFolder
+
+    if run is None:
+        return promised.planning, []
+    with RunFolder.open(run) as folder:
+        locked = folder.manifest
+        earlier = msgspec.convert(locked.protocol, Protocol)
+        seen = observed(question_of(earlier, locked), folder.evidence()).metrics
+    shared = {name: beliefs for name, beliefs in seen.items() if name in promised.metrics}
+    if not shared:
+        raise BadInput("none of its gates compares a metric of this protocol", where=str(run))
+    versions = locked.settings.get("metric_versions", {})
+    changed = [name for name in shared if name in versions and versions[name] != metrics[name].version]
+    notes = [f"  note  {name} is scored by another version than in that run; its spread may differ" for name in changed]
+    planning = msgspec.structs.replace(promised.planning, metrics={**promised.planning.metrics, **shared})
+    return planning, notes
+
+
+EXPECTED_KAPPA, KAPPA_WITHIN, RATE_WITHIN = 0.6, 0.1, 0.05
+
+
+def _human_ratings(promised: "Protocol") -> dict[str, str]:
+    """How many ratings of people each human model needs, by model: for a rate, and for the agreement of two raters."""
+    from shipworthy.stats.power import ratings_for_agreement, ratings_for_rate
+
+    people = [name for name, spec in promised.models.items() if spec.role == "human"]
+    lines = {}
+    for name in people:
+        margins = [gate.margin for gate in promised.gates if gate.baseline == name and gate.margin]
+        within = min(margins, default=RATE_WITHIN)
+        rate, both = ratings_for_rate(within), ratings_for_agreement(EXPECTED_KAPPA, KAPPA_WITHIN)
+        lines[name] = (
+            f"  human {name}: {rate:,} ratings know a share to +-{within:g} (95 %); {both:,} examples rated by two "
+            f"people know a kappa of about {EXPECTED_KAPPA:g} to +-{KAPPA_WITHIN:g}"
+        )
+    return lines
 
 
 MOST_SLICES = 12
@@ -69,7 +141,7 @@ def _line(row: "Power") -> str:
 def _size(examples: "tuple[Example, ...]", dataset: str) -> "Size":
     from collections import Counter
 
-    from shipworthy.gates._explain import Size
+    from shipworthy.gates.planning import Size
 
     rows = [example for example in examples if example.dataset == dataset]
     columns = sorted({column for row in rows for column in row.slices})
@@ -105,8 +177,7 @@ def _counts(promised: "Protocol") -> str:
     return ", ".join(f"{n} {name if n != 1 else name.removesuffix('s')}" for name, n in parts.items())
 
 
-def _json(digest: str, requests: int, cost_usd: float | None, rows: "list[Power]") -> str:
+def _json(**document: object) -> str:
     import msgspec
 
-    document = {"valid": True, "protocol_sha256": digest, "requests": requests, "cost_usd": cost_usd, "gates": rows}
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()

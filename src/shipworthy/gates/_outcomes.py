@@ -207,7 +207,7 @@ def size_to_gate(question: Question, rule: Rule, comparison: Comparison) -> int:
 
     Depends on nothing observed but the sizes of clusters: a slice cannot escape its gate by how it comes out.
     """
-    planning, alpha, margin = question.planning, question.decisions.alpha, rule.limit
+    planning, alpha, margin = question.planning.of(rule.metric), question.decisions.alpha, rule.limit
     metric, pair = question.metrics[rule.metric], comparison.pair
     if metric.kind == "binary" and rule.compares:
         plain = examples_binary(planning.disagreement, margin=margin, alpha=alpha, power=_CHANCE)

@@ -60,6 +60,8 @@ class _Check:
             self.known("dataset", metric.dataset, measured, ("metrics", name, "dataset"))
         for index, gate in enumerate(self._protocol.gates):
             self.gate(gate, ("gates", index))
+        for name in self._protocol.planning.metrics:
+            self.known("metric", name, self._protocol.metrics, ("planning", "metrics", name))
         self.twice()
 
     def not_empty(self) -> None:

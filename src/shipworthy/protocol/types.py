@@ -162,12 +162,34 @@ class Decisions(Record):
     beat_trivial: Annotated[bool, Meta(description="Add a hard gate: better than every trivial baseline.")] = True
 
 
+class MetricPlanning(Record):
+    """What is believed of one metric, where it differs from the rest."""
+
+    disagreement: Annotated[
+        Share | None, Meta(description="Share of examples on which the two models differ; small for refusals.")
+    ] = None
+    sd: Annotated[NotNegative | None, Meta(description="Standard deviation of the paired difference of a score.")] = (
+        None
+    )
+    intraclass: Annotated[Share | None, Meta(description="Correlation of examples within one cluster.")] = None
+
+
 class Planning(Record):
-    """What is believed before the run, for the power table of `validate`."""
+    """What is believed before the run, for the power table of `validate` and the size at which a slice gates."""
 
     disagreement: Annotated[Share, Meta(description="Share of examples on which the two models differ.")] = 0.15
     sd: Annotated[NotNegative, Meta(description="Standard deviation of the paired difference of a score.")] = 0.3
     intraclass: Annotated[Share, Meta(description="Correlation of examples within one cluster.")] = 0.1
+    metrics: Annotated[dict[str, MetricPlanning], Meta(description="The same, by metric, where one differs.")] = {}
+
+    def of(self, metric: str) -> "Planning":
+        """What is believed of one metric."""
+        own = self.metrics.get(metric, MetricPlanning())
+        return Planning(
+            disagreement=self.disagreement if own.disagreement is None else own.disagreement,
+            sd=self.sd if own.sd is None else own.sd,
+            intraclass=self.intraclass if own.intraclass is None else own.intraclass,
+        )
 
 
 class FollowUps(Record):

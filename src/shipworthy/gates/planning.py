@@ -56,8 +56,8 @@ def explain(
 ) -> list[Power]:
     """The power table of `validate`: one row a gate, then one a slice label that the gate names.
 
-    Uses `planning` of the protocol: the share of examples on which two models disagree, the sd of a continuous
-    difference, and the intraclass correlation of clusters.
+    Uses `planning` of the protocol, by metric where it differs: the share of examples on which two models disagree,
+    the sd of a continuous difference, and the intraclass correlation of clusters. `observed` takes it from a run.
 
     Args:
         sizes: dataset -> what it holds; gates on other datasets are left out.
@@ -83,7 +83,7 @@ def _gate_rows(protocol: Protocol, gate: GateSpec, metric: Metric, size: Size, p
 def _row(
     protocol: Protocol, gate: GateSpec, metric: Metric, size: Size, price: float | None, where: str | None, n: int
 ) -> Power:
-    decisions, planning = protocol.decisions, protocol.planning
+    decisions, planning = protocol.decisions, protocol.planning.of(gate.metric)
     share = n / max(size.n, 1)
     clusters = n if size.clusters is None else max(1, round(size.clusters * share))
     effect = design_effect_of(n / clusters, planning.intraclass) if clusters else 1.0

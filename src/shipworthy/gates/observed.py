@@ -1,0 +1,62 @@
+"""What a finished run teaches the next one's plan: how often two models really disagree, and how alike clusters are."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from shipworthy.gates._pairs import Pair, Rows
+from shipworthy.gates.question import Question, declared_rules
+from shipworthy.metrics.types import Floats
+from shipworthy.protocol.types import MetricPlanning, Planning
+from shipworthy.records import Evidence
+from shipworthy.stats.clustered import design_effect
+from shipworthy.stats.power import paired_variance, smoothed_discordance
+
+
+def observed(question: Question, evidence: Sequence[Evidence]) -> Planning:
+    """The protocol's `planning` with what the run showed for every metric whose gate compares two measured models.
+
+    A binary metric gets its share of discordant examples (never 0: half a pair more in each cell) less the square of
+    the gain, which is what an equal candidate of the same spread would show; a mean gets the sd of its paired
+    differences, and both the intraclass correlation that their design effect implies. Corpus metrics,
+    quantiles, absolute gates and published numbers have no plan and keep what the protocol says.
+
+    Raises: MissingEvidence: a gate asks for a metric or a model that the run did not measure.
+    """
+    rows, found = Rows(evidence, question), dict(question.planning.metrics)
+    for rule in declared_rules(question):
+        if rule.compares and rule.baseline and question.roles[rule.baseline] != "published":
+            pair = rows.pair(rule.metric, rule.baseline, question.decisions.missing)
+            own = _of(pair)
+            found[rule.metric] = own or found.get(rule.metric, MetricPlanning())
+    return Planning(
+        disagreement=question.planning.disagreement,
+        sd=question.planning.sd,
+        intraclass=question.planning.intraclass,
+        metrics=found,
+    )
+
+
+def _of(pair: Pair) -> MetricPlanning | None:
+    if pair.base_NK is None or pair.metric.kind not in ("binary", "mean") or len(pair) < 2:
+        return None
+    gains_N = _scores(pair.ours_NK) - _scores(pair.base_NK)
+    alike = None if pair.independent else _intraclass(pair, gains_N)
+    if pair.metric.kind == "binary":
+        won, lost = int((gains_N > 0).sum()), int((gains_N < 0).sum())
+        share = paired_variance(smoothed_discordance(lost, won, len(pair)), (won - lost) / len(pair))
+        return MetricPlanning(disagreement=share, intraclass=alike)
+    return MetricPlanning(sd=float(gains_N.std(ddof=1)), intraclass=alike)
+
+
+def _scores(counts_NK: Floats) -> Floats:
+    return np.asarray(counts_NK[:, 0] / np.where(counts_NK[:, 1] == 0, 1.0, counts_NK[:, 1]))
+
+
+def _intraclass(pair: Pair, gains_N: Floats) -> float:
+    """Design effect = 1 + (size - 1) correlation, with the size-weighted mean size of a cluster (Kish 1965)."""
+    sizes = np.bincount(pair.cluster_N)
+    size = float((sizes**2).sum() / sizes.sum())
+    if size <= 1:
+        return 0.0
+    return float(np.clip((design_effect(gains_N, pair.cluster_N) - 1) / (size - 1), 0.0, 1.0))

@@ -1,0 +1,171 @@
+"""From what a user names (files, folders, globs, URLs, packed or not) to streams of bytes."""
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from shipworthy.errors import BadInput, MissingExtra
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+PACKED = (".gz", ".zst")
+PARQUET = b"PAR1"
+_GZIP, _ZSTD, _OTHERS = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip"}
+_HEAD = 65_536
+
+
+def expand(given: Sequence[str]) -> list[str]:
+    """The files that are meant, each once, in order. A folder means every data file below it.
+
+    Raises: BadInput: nothing is there, a folder or a pattern holds no data file.
+    """
+    if not given:
+        raise BadInput("name at least one file, folder or pattern")
+    found = [path for one in given for path in _expanded(one)]
+    return list(dict.fromkeys(found))
+
+
+def _expanded(given: str) -> list[str]:
+    from shipworthy.data import _files
+
+    if "://" in given:
+        return [given]
+    path = Path(given)
+    if path.is_dir():
+        return _below(path)
+    if not path.exists() and any(mark in given for mark in "*?["):
+        import glob
+
+        matches = sorted(item for item in glob.glob(given, recursive=True) if Path(item).is_file())  # noqa: PTH207
+        if not matches:
+            raise BadInput("no file matches this pattern; quote it so that it is not changed by the shell", where=given)
+        return matches
+    return [str(_files.check(path))]
+
+
+def _below(folder: Path) -> list[str]:
+    try:
+        inside = sorted(path for path in folder.rglob("*") if path.is_file() and _is_data(path))
+    except OSError as error:
+        raise BadInput(f"cannot be read ({error.strerror}); check its permissions", where=str(folder)) from None
+    if not inside:
+        raise BadInput(f"this folder holds no data file ({', '.join(SUFFIXES)}); name a file", where=str(folder))
+    return [str(path) for path in inside]
+
+
+def _is_data(path: Path) -> bool:
+    name = path.name.lower()
+    for packed in PACKED:
+        name = name.removesuffix(packed)
+    return name.endswith(SUFFIXES) and not name.startswith(".")
+
+
+def size(path: str) -> int:
+    """Bytes on disk, 0 where that is not known (a URL)."""
+    return 0 if "://" in path else Path(path).stat().st_size
+
+
+@contextmanager
+def opened(path: str) -> Iterator["IO[bytes]"]:
+    """The unpacked bytes of a file. Damage that shows while reading is said in one sentence, too.
+
+    Raises: BadInput: not readable, empty, packed in an unknown way, or broken off; MissingExtra: a package is needed.
+    """
+    try:
+        with _raw(path) as raw:
+            yield _unpacked(path, raw)
+    except EOFError:
+        raise BadInput("the packed file breaks off; copy or download it again", where=path) from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise BadInput(f"the packed file is damaged ({error}); copy or download it again", where=path) from None
+    except OSError as error:
+        said = error.strerror or str(error)
+        raise BadInput(f"cannot be read ({said}); check the path and its permissions", where=path) from None
+
+
+def _raw(path: str) -> "IO[bytes]":
+    if "://" not in path:
+        return Path(path).open("rb")
+    try:
+        import fsspec
+    except ImportError:
+        raise MissingExtra(
+            f"{path}: reading a URL needs fsspec; pip install fsspec and the file system's package"
+        ) from None
+    try:
+        stream: IO[bytes] = fsspec.open(path, "rb").open()
+    except (ImportError, ValueError) as error:
+        raise BadInput(f"this URL cannot be opened ({error})", where=path) from None
+    return stream
+
+
+def _unpacked(path: str, raw: "IO[bytes]") -> "IO[bytes]":
+    stream = io.BufferedReader(raw, _HEAD) if isinstance(raw, io.RawIOBase) else raw
+    start = stream.read(4)
+    stream.seek(0)
+    if start.startswith(_GZIP):
+        return gzip.open(stream)  # type: ignore[return-value]
+    if start == _ZSTD:
+        return _zstandard(path, stream)
+    for magic, name in _OTHERS.items():
+        if start.startswith(magic[:4]):
+            raise BadInput(f"the file is packed with {name}; unpack it first (gzip and Zstandard are read)", where=path)
+    return stream
+
+
+class _Zstandard(io.RawIOBase):
+    """A stream that says when its input broke off, which zstandard's own reader does not."""
+
+    def __init__(self, path: str, stream: "IO[bytes]", new: "Callable[[], object]", error: type[Exception]) -> None:
+        self._path, self._stream, self._new, self._error = path, stream, new, error
+        self._frame: object = new()
+        self._ready = b""
+        self._open = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer)  # type: ignore[arg-type]
+        while not self._ready:
+            packed = self._stream.read(1 << 18)
+            if not packed:
+                if self._open:
+                    raise EOFError
+                return 0
+            self._feed(packed)
+        taken = self._ready[: len(view)]
+        view[: len(taken)] = taken
+        self._ready = self._ready[len(taken) :]
+        return len(taken)
+
+    def _feed(self, packed: bytes) -> None:
+        made = []
+        try:
+            while packed:
+                self._open = True
+                made.append(self._frame.decompress(packed))  # type: ignore[attr-defined]
+                if not self._frame.eof:  # type: ignore[attr-defined]
+                    break
+                packed, self._frame, self._open = self._frame.unused_data, self._new(), False  # type: ignore[attr-defined]
+        except self._error as error:
+            raise BadInput(f"the packed file is damaged ({error}); copy it again", where=self._path) from None
+        self._ready = b"".join(made)
+
+
+def _zstandard(path: str, stream: "IO[bytes]") -> "IO[bytes]":
+    try:
+        import zstandard
+    except ImportError:
+        raise MissingExtra(f"{path}: reading .zst needs zstandard; pip install 'shipworthy[inspect]'") from None
+
+    def new() -> object:
+        return zstandard.ZstdDecompressor().decompressobj()
+
+    return io.BufferedReader(_Zstandard(path, stream, new, zstandard.ZstdError), 1 << 18)

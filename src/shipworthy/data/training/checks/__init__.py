@@ -1,0 +1,52 @@
+"""The groups of checks, one small class each: `look` at every batch, `close` when all rows were seen.
+
+Adding a defect: one line in `_catalogue.py`, a few lines in the class of its group. A new group: one line in `TABLE`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from shipworthy.data.training._findings import Findings
+from shipworthy.data.training.batch import Batch
+from shipworthy.data.training.types import Options, Skipped
+
+
+@dataclass(kw_only=True)
+class Desk:
+    """What the checks share: what was asked, where findings go, the numbers of the set."""
+
+    options: Options
+    found: Findings
+    rows: int = 0
+    kinds: dict[str, int] = field(default_factory=dict)
+    measures: dict[str, float] = field(default_factory=dict)
+    labels: dict[str, int] = field(default_factory=dict)
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+class Check(Protocol):
+    """One group of checks."""
+
+    def look(self, batch: Batch) -> None:
+        """Add what is wrong with these rows."""
+
+    def close(self) -> None:
+        """Add what only the whole set shows."""
+
+
+TABLE: Mapping[str, str] = {
+    "chat": "shipworthy.data.training.checks.chat:Chat",
+    "text": "shipworthy.data.training.checks.text:Text",
+    "encoding": "shipworthy.data.training.checks.encoding:Encoding",
+    "length": "shipworthy.data.training.checks.length:Length",
+    "language": "shipworthy.data.training.checks.language:Language",
+    "privacy": "shipworthy.data.training.checks.privacy:Privacy",
+    "content": "shipworthy.data.training.checks.content:Content",
+    "repeats": "shipworthy.data.training.checks.content:Repeats",
+    "labels": "shipworthy.data.training.checks.labels:Labels",
+    "targets": "shipworthy.data.training.checks.targets:Targets",
+    "pairs": "shipworthy.data.training.checks.pairs:Pairs",
+    "template": "shipworthy.data.training.checks.template:Template",
+    "set": "shipworthy.data.training.checks.production:Size",
+}

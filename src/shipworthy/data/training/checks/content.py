@@ -1,0 +1,145 @@
+"""What completions teach: refusals, phrases of other assistants, unsafe matter, one answer for everything."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+
+from shipworthy.data.training.batch import Batch
+from shipworthy.data.training.checks import Desk
+
+_REFUSING_WORDS = frozenset(
+    [
+        b"sorry",
+        b"can't",
+        b"cannot",
+        b"unable",
+        b"won't",
+        b"decline",
+        b"comfortable",
+        b"can\xe2\x80\x99t",
+        b"refuse",
+        b"inappropriate",
+    ]
+)
+_REFUSING = re.compile(
+    r"sorry|can[’' ]?t\b|cannot|can not|unable|won[’']t|decline|comfortable|refuse|inappropriate", re.IGNORECASE
+)
+_BOILERPLATE = re.compile(
+    r"\bas an? (?:ai|artificial intelligence)(?: language)? (?:model|assistant)\b|\bi am an ai\b|\bi'm an ai\b"
+    r"|\bmy knowledge cutoff\b|\bmy training data\b|\bi hope this helps\b|\bas a large language model\b"
+    r"|\btrained by (?:openai|anthropic|google|meta)\b|\b(?:chatgpt|openai)\b",
+    re.IGNORECASE,
+)
+_BOILERPLATE_WORDS = frozenset(
+    [b"ai", b"cutoff", b"training", b"hope", b"openai", b"chatgpt", b"anthropic", b"llm", b"language"]
+)
+_UNSAFE = re.compile(
+    r"\b(?:kill (?:yourself|myself|himself|herself|them all|all (?:of )?(?:the )?\w+s)|commit(?:ting)? suicide|(?:make|build|building) a (?:pipe )?bomb"
+    r"|cook(?:ing)? meth|child porn\w*|rap(?:e|ed|ing) (?:her|him|women|girls|a|the)|terrorist attack|mass shooting|ethnic cleansing|heil hitler"
+    r"|gas the jews|nerve gas|hate (?:all )?(?:women|jews|muslims|blacks|gays|immigrants|trans people|gay people"
+    r"|black people|disabled people)|subhumans?|slit (?:your|my|his|her) (?:throat|wrists?)|overdose on|self[- ]harm)\b",
+    re.IGNORECASE,
+)
+_UNSAFE_WORDS = frozenset(
+    b"kill suicide bomb meth porn child rape raped raping terrorist shooting cleansing hitler gas hate subhuman subhumans slit overdose "
+    b"self-harm harm pornography".split()
+)
+_TRACKED = 100_000
+_HALF = 0.5
+_OPENING, _LEAST_LENGTH, _BOILERPLATE_SHARE, _LEAST_ROWS = 40, 120, 0.2, 50
+
+
+class Content:
+    def __init__(self, desk: Desk) -> None:
+        self._found = desk.found
+        self._desk = desk
+        self._said: Counter[str] = Counter()
+        self._openings: Counter[str] = Counter()
+        self._ends: Counter[str] = Counter()
+        self._long = 0
+        self._free = 0
+        self._unsafe = 0
+
+    def look(self, batch: Batch) -> None:
+        for part, column in batch.parts:
+            if not _UNSAFE_WORDS.isdisjoint(column.words):
+                for index, match in column.hits(_UNSAFE):
+                    self._found.add("unsafe_content", batch, index, part, column.excerpt(match, index))
+        if batch.completion_N is None or (batch.label_N is not None and not isinstance(batch.label_N[0], bool)):
+            return
+        self._refusals(batch, batch.completion_N)
+        self._shared(batch.completion_N)
+
+    def _refusals(self, batch: Batch, said: Sequence[str]) -> None:
+        column = batch.completions
+        if not _REFUSING_WORDS.isdisjoint(column.words):
+            for index in dict.fromkeys(index for index, _ in column.hits(_REFUSING)):
+                if _refuses(said[index][:600]):
+                    self._found.add("refusal", batch, index, "completion", said[index])
+        if not _BOILERPLATE_WORDS.isdisjoint(column.words):
+            for index, match in column.hits(_BOILERPLATE):
+                self._found.add("assistant_boilerplate", batch, index, "completion", column.excerpt(match, index))
+
+    def _shared(self, said: Sequence[str]) -> None:
+        self._free += len(said)
+        if len(self._said) < _TRACKED:
+            self._said.update(said)
+        long = [text for text in said if len(text) >= _LEAST_LENGTH]
+        self._long += len(long)
+        if long and len(self._openings) < _TRACKED:
+            self._openings.update([text[:_OPENING] for text in long])
+            self._ends.update([text[-_OPENING:] for text in long])
+
+    def close(self) -> None:
+        if self._free >= _LEAST_ROWS:
+            text, n = self._said.most_common(1)[0]
+            if n > _HALF * self._free:
+                self._found.whole("constant_completion", n, f"{n / self._free:.0%} of the rows answer {text[:60]!r}")
+        if self._long >= _LEAST_ROWS:
+            for counted in (self._openings, self._ends):
+                text, n = counted.most_common(1)[0]
+                if n > _BOILERPLATE_SHARE * self._long:
+                    self._found.whole("boilerplate", n, f"{n / self._long:.0%} of the long completions share {text!r}")
+
+
+@lru_cache(maxsize=4096)
+def _refuses(text: str) -> bool:
+    from shipworthy.metrics.refusal import refuses
+
+    return refuses(text)
+
+
+class Repeats:
+    """Rows that stand more than once, letter for letter. Near repeats: `shipworthy data split`."""
+
+    MOST = 2_000_000
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._seen: set[int] = set()
+
+    def look(self, batch: Batch) -> None:
+        if len(self._seen) >= self.MOST or batch.kind == "tool_prompts":
+            return
+        columns = [batch.prompt_N]
+        for column in (batch.completion_N, batch.rejected_N, batch.system_N):
+            if column is not None:
+                columns.append(column)
+        hashes = list(map(hash, zip(*columns, strict=True)))
+        wanted = len(hashes)
+        if len(set(hashes)) == wanted and self._seen.isdisjoint(hashes):
+            self._seen.update(hashes)
+            return
+        for index, key in enumerate(hashes):
+            if key in self._seen:
+                self._desk.found.add("repeated_row", batch, index, "row", batch.prompt_N[index])
+            else:
+                self._seen.add(key)
+
+    def close(self) -> None:
+        if len(self._seen) >= self.MOST:
+            from shipworthy.data.training.types import Skipped
+
+            said = f"repeats were looked for among the first {self.MOST:,} rows; `data split` looks at all of them"
+            self._desk.skipped.append(Skipped(check="repeats", because=said))

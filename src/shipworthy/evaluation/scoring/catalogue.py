@@ -1,0 +1,94 @@
+"""From a kind and its options to a Metric, and to the scorer that finds its counts."""
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from shipworthy import plugins
+from shipworthy.errors import BadInput
+from shipworthy.evaluation.scoring.types import Context, Kind, Pool, Scorer
+from shipworthy.metrics.types import Metric
+from shipworthy.records import Record
+
+GROUP = "scorer"
+_HERE = "shipworthy.evaluation.scoring"
+BUILT_IN: Mapping[str, str] = {
+    "claims_supported": f"{_HERE}.support:CLAIMS_SUPPORTED",
+    "code_pass": f"{_HERE}.code:CODE_PASS",
+    "judge_pairwise": f"{_HERE}.pairwise:JUDGE_PAIRWISE",
+    "judge_score": f"{_HERE}.rubric:JUDGE_SCORE",
+    "semantic_similarity": f"{_HERE}.similarity:SEMANTIC_SIMILARITY",
+    "sql_match": f"{_HERE}.sql:SQL_MATCH",
+    "toxicity": f"{_HERE}.toxicity:TOXICITY",
+}
+"""Kind -> a `Kind`. Packages add theirs by entry points of the group `shipworthy.scorer`."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A scorer of a run, ready to score."""
+
+    name: str
+    dataset: str
+    metric: Metric
+    scorer: Scorer
+    against: str | None
+    pool: Pool | None
+
+
+def kind_of(name: str) -> Kind | None:
+    """The kind that needs I/O and is called so; None: there is none, it may be a pure metric.
+
+    Raises: BadInput: `file.py:object` is not there.
+    """
+    if name not in plugins.names(GROUP, BUILT_IN) and ".py:" not in name:
+        return None
+    found = plugins.find(GROUP, name, BUILT_IN)
+    return found if isinstance(found, Kind) else None
+
+
+def build(spec_name: str, kind_name: str, options: Mapping[str, Any]) -> Metric | None:
+    """The Metric that summarises what the scorer of this kind finds; None when this is no kind that needs I/O.
+
+    Raises: BadInput: an option is unknown, missing or of the wrong type.
+    """
+    kind = kind_of(kind_name)
+    if kind is None:
+        return None
+    return dataclasses.replace(kind.metric(_options(spec_name, kind_name, kind, options)), name=spec_name)
+
+
+def load(kind_name: str, options: Mapping[str, Any], *, dataset: str, context: Context) -> Loaded | None:
+    """The scorer of this kind, ready; None when this is no kind that needs I/O.
+
+    Raises: BadInput: an option is wrong. MissingExtra: an optional package is not installed.
+    """
+    kind = kind_of(kind_name)
+    if kind is None:
+        return None
+    converted = _options(context.name, kind_name, kind, options)
+    return Loaded(
+        name=context.name,
+        dataset=dataset,
+        metric=dataclasses.replace(kind.metric(converted), name=context.name),
+        scorer=kind.load(converted, context),
+        against=kind.against(converted),
+        pool=kind.pool(converted),
+    )
+
+
+def _options(spec_name: str, kind_name: str, kind: Kind, given: Mapping[str, Any]) -> Record:
+    what = f"metric {spec_name!r} ({kind_name})"
+    known = [field.name for field in msgspec.structs.fields(kind.options)]
+    for key in given:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise BadInput(f"{what}: unknown option {key!r}; {hint}known: {', '.join(known)}")
+    try:
+        return msgspec.convert(dict(given), kind.options)
+    except msgspec.ValidationError as error:
+        raise BadInput(f"{what}: {str(error).replace(' - at `$.', ' in option `')}") from error

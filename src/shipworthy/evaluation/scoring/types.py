@@ -1,0 +1,109 @@
+"""What a metric that needs I/O is: a *scorer* finds the counts of an answer, its `Metric` summarises them.
+
+Scoring is a step of its own, between asking and observing. Its results are kept in the run folder (`scores.jsonl`), so
+that a judge is not asked twice, and observing stays pure: it looks the counts up.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from shipworthy.metrics.types import Metric
+from shipworthy.records import Example, Record
+
+Counts = tuple[float, ...]
+Pool = Callable[[Sequence[Counts]], Sequence[Counts]]
+"""Counts of one example's answers under every seed -> what each of them counts in the end (pass@k)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One answer to score. `key` is the digest of all that decides about its counts.
+
+    `opponent` is the answer of another model to the same example under the same seed, where the scorer compares; None
+    where that model gave no answer.
+    """
+
+    key: str
+    example: Example
+    text: str
+    opponent: str | None = None
+
+
+class Score(Record):
+    """What a scorer found for one item: counts, or the error that kept it from finding them.
+
+    `note` is a code that is counted and told as a warning ("unparsed_verdict", "broken_gold"); `detail` is for people
+    who read scores.jsonl, and says why. Without counts the run is incomplete; `--resume` scores the item again.
+    """
+
+    key: str
+    counts: Counts | None = None
+    error: str | None = None
+    note: str | None = None
+    detail: dict[str, Any] = {}
+    cost_usd: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.counts is None) == (self.error is None):
+            raise ValueError(f"score {self.key!r} needs either counts or an error")
+
+
+class Scorer(Protocol):
+    """Finds counts by I/O: a process, a database, a model. Constructors do none."""
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """What makes the same answer score otherwise: version, prompt digest, the judge's identity, options."""
+        ...
+
+    @property
+    def requests(self) -> int:
+        """How many requests to an endpoint an item costs; 0: it is scored on this machine."""
+        ...
+
+    async def check(self, examples: Sequence[Example]) -> None:
+        """Before any model is asked. Raises BadInput when an example cannot be scored whatever the answer."""
+        ...
+
+    def score(self, items: Sequence[Item]) -> AsyncIterator[Score]:
+        """One Score an item, in the order of completion.
+
+        Raises: BackendError, Refused: nothing can be scored at all (no judge there, no isolation).
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give back what `score` opened. Closing twice is fine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a scorer may need from around it: the protocol's folder, keys, and all examples of its dataset."""
+
+    name: str
+    folder: Path = field(default_factory=Path)
+    environ: Mapping[str, str] = field(default_factory=dict)
+    examples: Sequence[Example] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of metric that needs I/O.
+
+    Attributes:
+        options: the record of its options.
+        metric: options -> the Metric that summarises its counts. Its `observe` only says whether an *example* can be
+            scored (BadInput) and else that the answer was not scored yet (MissingEvidence).
+        load: options, context -> the scorer.
+        against: options -> the model whose answers the others are compared with, if any.
+        pool: options -> how the answers of one example under several seeds become counts together, if they do.
+    """
+
+    options: type[Record]
+    metric: Callable[[Any], Metric]
+    load: Callable[[Any, Context], Scorer]
+    against: Callable[[Any], str | None] = lambda _options: None
+    pool: Callable[[Any], Pool | None] = lambda _options: None

@@ -44,7 +44,7 @@ def _of(pair: Pair) -> MetricPlanning | None:
     alike = None if pair.independent else _intraclass(pair, gains_N)
     if pair.metric.kind == "binary":
         won, lost = int((gains_N > 0).sum()), int((gains_N < 0).sum())
-        share = paired_variance(smoothed_discordance(lost, won, len(pair)), (won - lost) / len(pair))
+        share = paired_variance(smoothed_discordance(lost, won, len(pair)), (won - lost) / (len(pair) + 2))
         return MetricPlanning(disagreement=share, intraclass=alike)
     return MetricPlanning(sd=float(gains_N.std(ddof=1)), intraclass=alike)
 

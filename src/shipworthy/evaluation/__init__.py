@@ -5,6 +5,7 @@
 
 from shipworthy.evaluation.main_job import Surroundings, judge, run
 from shipworthy.evaluation.observe import observe
+from shipworthy.evaluation.prepare import Occasion
 from shipworthy.evaluation.progress import Progress
 
-__all__ = ["Progress", "Surroundings", "judge", "observe", "run"]
+__all__ = ["Occasion", "Progress", "Surroundings", "judge", "observe", "run"]

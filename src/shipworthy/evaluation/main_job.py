@@ -15,7 +15,15 @@ import numpy as np
 from shipworthy import records
 from shipworthy.errors import ShipworthyError
 from shipworthy.evaluation.observe import observe
-from shipworthy.evaluation.prepare import Prepared, build_metrics, manifest, prepare, refuse_changes
+from shipworthy.evaluation.prepare import (
+    EVERYTHING,
+    Occasion,
+    Prepared,
+    build_metrics,
+    manifest,
+    prepare,
+    refuse_changes,
+)
 from shipworthy.evaluation.progress import Report
 from shipworthy.evaluation.reuse import Cache
 from shipworthy.evaluation.runner import Gap, Plan, ask
@@ -49,8 +57,17 @@ class Surroundings:
     now: Callable[[], datetime] = _utc_now
 
 
-def run(path: Path, *, out: Path, resume: bool = False, within: Surroundings | None = None) -> Verdict:
+def run(
+    path: Path,
+    *,
+    out: Path,
+    resume: bool = False,
+    within: Surroundings | None = None,
+    occasion: Occasion = EVERYTHING,
+) -> Verdict:
     """Ask every model of the protocol in `path`, judge the candidate, and leave a run folder in `out`.
+
+    On an occasion only what is for it runs, and a run goes on only on the occasion that it was begun for.
 
     With `resume` the run in `out` goes on: what was answered is not asked again, errors are. A run that a budget, a
     dead endpoint or Ctrl-C stopped is `incomplete`; its verdict is inconclusive and says how to go on.
@@ -61,7 +78,7 @@ def run(path: Path, *, out: Path, resume: bool = False, within: Surroundings | N
         KeyboardInterrupt: Ctrl-C; what was answered is saved and the manifest says `incomplete`.
     """
     within = within or Surroundings()
-    prepared = prepare(path, within.environ)
+    prepared = prepare(path, within.environ, occasion)
     promise = manifest(prepared, run_id=_new_id(within.now()), now=within.now())
     fresh = not (out.exists() and any(out.iterdir()))
     with _opened(out, promise, resume=resume) as folder, _nothing_lost(folder, removable=not resume, wholly=fresh):

@@ -1,8 +1,8 @@
 """Everything that can be known, and refused, before a model is asked: protocol, data, metrics, prompts, models."""
 
 import platform
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,18 +13,36 @@ from shipworthy import data, metrics, models, protocol
 from shipworthy.errors import BadInput, Refused
 from shipworthy.evaluation.observe import refuse_unscorable
 from shipworthy.evaluation.prompts import render
+from shipworthy.evaluation.suites import arrange, equip
 from shipworthy.metrics.types import Metric
 from shipworthy.models import Backend
 from shipworthy.protocol import Protocol
+from shipworthy.protocol.types import Cadence
 from shipworthy.records import Example, Prompt
 from shipworthy.store import DatasetPrint, Manifest, ModelPrint
 
 NAMED_PACKAGES = ("shipworthy", "aiohttp", "duckdb", "msgspec", "numpy", "peft", "scipy", "torch", "transformers")
 
 
+def _as_it_is(promised: Protocol) -> Protocol:
+    return promised
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """Why a protocol is run: `when` leaves out what another cadence is for, `change` puts in what this run is about
+    (the weights of a checkpoint). What is locked is what is left."""
+
+    when: Cadence | None = None
+    change: Callable[[Protocol], Protocol] = _as_it_is
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A protocol that holds together with its data and models; nothing was asked or written yet."""
+    """A protocol that holds together with its data and models; nothing was asked or written yet.
+
+    `sources` are datasets that nobody is asked about, but that suites were made from: a run looks at them as well.
+    """
 
     protocol: Protocol
     path: Path
@@ -32,6 +50,7 @@ class Prepared:
     prompts: tuple[Prompt, ...]
     metrics: Mapping[str, Metric]
     backends: Mapping[str, Backend]
+    sources: Mapping[str, DatasetPrint] = field(default_factory=dict)
 
 
 def read_protocol(path: Path) -> Protocol:
@@ -46,27 +65,30 @@ def read_protocol(path: Path) -> Protocol:
     return protocol.load(protocol.decode(content, where=str(path)), where=str(path))
 
 
-def prepare(path: Path, environ: Mapping[str, str]) -> Prepared:
+EVERYTHING = Occasion()
+
+
+def prepare(path: Path, environ: Mapping[str, str], occasion: Occasion = EVERYTHING) -> Prepared:
     """Read and check everything a run needs.
 
     Raises: ShipworthyError: the first thing that would make the run fail, in one sentence.
     """
-    return check(path, environ, without=())
+    return check(path, environ, occasion, without=())
 
 
 HEAVY = ("huggingface",)
 """Backends whose loading takes weights into memory."""
 
 
-def check(path: Path, environ: Mapping[str, str], *, without: Collection[str] = HEAVY) -> Prepared:
+def check(
+    path: Path, environ: Mapping[str, str], occasion: Occasion = EVERYTHING, *, without: Collection[str] = HEAVY
+) -> Prepared:
     """The same, without loading the models whose backend is named in `without`: nothing heavy happens.
 
     Raises: ShipworthyError: the first thing that would make the run fail, in one sentence.
     """
-    promised = read_protocol(path)
-    examples = [
-        example for name, spec in promised.datasets.items() for example in data.read(name, spec, folder=path.parent)
-    ]
+    arranged = arrange(occasion.change(read_protocol(path)), folder=path.parent, when=occasion.when)
+    promised, examples = arranged.protocol, arranged.examples
     scorers = build_metrics(promised)
     prompts = render(promised, examples)
     refuse_unscorable(examples, promised, scorers)
@@ -79,10 +101,11 @@ def check(path: Path, environ: Mapping[str, str], *, without: Collection[str] = 
     return Prepared(
         protocol=promised,
         path=path,
-        examples=tuple(examples),
+        examples=examples,
         prompts=tuple(prompts),
         metrics=scorers,
-        backends=backends,
+        backends=equip(backends, promised, arranged.probes, folder=path.parent),
+        sources=arranged.sources,
     )
 
 
@@ -104,7 +127,8 @@ def manifest(prepared: Prepared, *, run_id: str, now: datetime) -> Manifest:
         datasets={
             name: DatasetPrint(sha256=data.digest(rows), n=len(rows), path=promised.datasets[name].path)
             for name, rows in by_dataset.items()
-        },
+        }
+        | dict(prepared.sources),
         models={
             name: ModelPrint(role=spec.role, identity=_identity(prepared, name))
             for name, spec in promised.models.items()

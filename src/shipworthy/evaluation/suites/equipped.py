@@ -1,0 +1,69 @@
+"""A backend that hands the rows of some datasets to probes, and asks the model itself about all others."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from shipworthy.evaluation.suites.types import Handle, Probe
+from shipworthy.models import Backend
+from shipworthy.protocol import Protocol
+from shipworthy.records import Prompt, Response
+
+AS_THEY_ARE = ("recorded", "trivial")
+"""Backends that have no model behind them: recorded probes are looked up, trivial answers stay trivial."""
+
+
+def equip(
+    backends: Mapping[str, Backend], promised: Protocol, probes: Mapping[str, Probe], *, folder: Path
+) -> dict[str, Backend]:
+    """Every backend with the probes of the protocol's suites."""
+    if not probes:
+        return dict(backends)
+    return {
+        name: backend
+        if promised.models[name].backend in AS_THEY_ARE
+        else Equipped(Handle(name, promised.models[name], backend, folder), probes)
+        for name, backend in backends.items()
+    }
+
+
+class Equipped:
+    """One model with probes; its identity is the model's."""
+
+    def __init__(self, model: Handle, probes: Mapping[str, Probe]) -> None:
+        self._model = model
+        self._probes = probes
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """What makes the model different: the probes' rows carry their own digest."""
+        return self._model.backend.identity
+
+    async def answer(self, prompts: Sequence[Prompt], *, seed: int) -> AsyncIterator[Response]:
+        """The model's own answers first, then each probe's."""
+        own = [prompt for prompt in prompts if prompt.dataset not in self._probes]
+        if own:
+            async with _closing(self._model.backend.answer(own, seed=seed)) as responses:
+                async for response in responses:
+                    yield response
+        for dataset, probe in self._probes.items():
+            probed = [prompt for prompt in prompts if prompt.dataset == dataset]
+            if probed:
+                async with _closing(probe.answer(self._model, probed, seed=seed)) as responses:
+                    async for response in responses:
+                        yield response
+
+    async def close(self) -> None:
+        """Close the model, and give back what a probe loaded."""
+        self._model.close()
+        await self._model.backend.close()
+
+
+@asynccontextmanager
+async def _closing(responses: AsyncIterator[Response]) -> AsyncIterator[AsyncIterator[Response]]:
+    """The answers, their generator closed at once on the way out, so that requests in flight are cancelled."""
+    try:
+        yield responses
+    finally:
+        if isinstance(responses, AsyncGenerator):
+            await responses.aclose()

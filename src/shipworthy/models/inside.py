@@ -1,0 +1,247 @@
+"""The inside of a local model: tokenizer, template, next-token logits, hidden states, gradients.
+
+For suites that look at more than answers. torch and transformers load inside `Inside.load`; what leaves is numpy.
+"""
+
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shipworthy.errors import BackendError, MissingExtra
+from shipworthy.protocol.types import ModelSpec
+from shipworthy.records import Message
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+LOCAL = "huggingface"
+"""The backend whose models can be looked into."""
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """What the model computes at the last position of N texts.
+
+    Attributes:
+        logits_NV: (N, V) next-token logits, float64.
+        hidden_NLH: (N, L, H) hidden state of every layer, the embeddings first.
+    """
+
+    logits_NV: "Floats"
+    hidden_NLH: "Floats"
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Where the log-probability of the answer's first token comes from, token by token of the text.
+
+    Attributes:
+        target: the answer's first token.
+        spans_T: (T,) (first, past the last) character of each token in the text.
+        saliency_T: (T,) Euclidean norm of the gradient of that log-probability by the token's embedding.
+        left_out_T: (T,) log-probability lost when the token is left out (nats; 0 where it was not tried).
+    """
+
+    target: str
+    spans_T: tuple[tuple[int, int], ...]
+    saliency_T: "Floats"
+    left_out_T: "Floats"
+
+
+class Inside:
+    """A loaded tokenizer and network. Use `load`."""
+
+    def __init__(self, tokenizer: Any, network: Any) -> None:
+        self._tokenizer = tokenizer
+        self._network = network
+
+    @classmethod
+    def load(cls, name: str, spec: ModelSpec, *, folder: Path) -> "Inside":
+        """The local model that a protocol names, in float32, with its adapter.
+
+        Raises: BackendError: it is behind an endpoint or recorded, or cannot be loaded. MissingExtra: no torch.
+        """
+        if spec.backend != LOCAL or spec.path is None:
+            raise BackendError(
+                f"model {name!r} has the backend {spec.backend}, and this suite looks inside the weights; "
+                f"give it the backend {LOCAL} and a path, or leave the suite out"
+            )
+        path, adapter = folder / spec.path, folder / spec.adapter if spec.adapter else None
+        return cls(*_loaded(path, adapter))
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """Ids of the tokens that end an answer."""
+        said = self._network.generation_config.eos_token_id
+        ids = [said] if isinstance(said, int) else list(said or [])
+        own = self._tokenizer.eos_token_id
+        return tuple(dict.fromkeys([*ids, *([own] if own is not None else [])]))
+
+    @property
+    def context(self) -> int:
+        """Longest text in tokens."""
+        return int(getattr(self._network.config, "max_position_embeddings", None) or self._tokenizer.model_max_length)
+
+    @property
+    def special(self) -> tuple[str, ...]:
+        """The special tokens as text."""
+        return tuple(str(token) for token in self._tokenizer.all_special_tokens)
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text, nothing added."""
+        return [int(token) for token in self._tokenizer(text, add_special_tokens=False)["input_ids"]]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of token ids, special ones included."""
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False))
+
+    def render(self, messages: Sequence[Message], *, to_go_on: bool) -> str:
+        """The conversation by the chat template; with `to_go_on` the assistant's turn is opened."""
+        turns = [{"role": message.role, "content": message.content} for message in messages]
+        return str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=to_go_on))
+
+    def states(self, texts: Sequence[str], *, batch_size: int = 16) -> States:
+        """Logits and hidden states at the last position of every text, padded on the left in batches."""
+        import numpy as np
+
+        order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
+        logits: dict[int, Any] = {}
+        hidden: dict[int, Any] = {}
+        for start in range(0, len(order), batch_size):
+            batch = order[start : start + batch_size]
+            rows, layers = self._last([self.encode(texts[at]) for at in batch])
+            logits |= dict(zip(batch, rows, strict=True))
+            hidden |= dict(zip(batch, layers, strict=True))
+        every = range(len(texts))
+        return States(np.stack([logits[at] for at in every]), np.stack([hidden[at] for at in every]))
+
+    def stepwise(self, text: str) -> "Floats":
+        """(V,) next-token logits when the text is read token by token through the key-value cache."""
+        import torch
+
+        past = None
+        with torch.inference_mode():
+            for token in self.encode(text):
+                out = self._network(input_ids=self._ids([token]), past_key_values=past, use_cache=True)
+                past = out.past_key_values
+        return self._numbers(out.logits[0, -1])
+
+    def routing(self, text: str) -> "Floats | None":
+        """(layers, experts) share of tokens that each expert received first; None where the model routes nothing."""
+        import torch
+
+        if not hasattr(self._network.config, "num_experts_per_tok"):
+            return None
+        with torch.inference_mode():
+            out = self._network(input_ids=self._ids(self.encode(text)), output_router_logits=True, use_cache=False)
+        experts = out.router_logits[0].shape[-1]
+        chosen = torch.stack([layer.reshape(-1, experts).argmax(-1) for layer in out.router_logits])
+        return self._numbers(torch.nn.functional.one_hot(chosen, experts).double().mean(1))
+
+    def attribution(self, messages: Sequence[Message], text: str, *, most: int = 64) -> Attribution:
+        """What in `text` (a part of the rendered conversation) the answer's first token hangs on.
+
+        At most `most` tokens, the most salient ones, are left out in turn.
+
+        Raises: BackendError: the template changes the text, so that its tokens cannot be found again.
+        """
+        import numpy as np
+
+        rendered = self.render(messages, to_go_on=True)
+        begins = rendered.rfind(text)
+        if begins < 0:
+            raise BackendError("the chat template changes the text, so no token of it can be attributed")
+        coded = self._tokenizer(rendered, add_special_tokens=False, return_offsets_mapping=True)
+        ids, spans = list(coded["input_ids"]), list(coded["offset_mapping"])
+        inside = [at for at, (a, b) in enumerate(spans) if a >= begins and b <= begins + len(text) and b > a]
+        target, gradient = self._gradient(ids)
+        saliency = gradient[inside]
+        tried = sorted(range(len(inside)), key=lambda at: -saliency[at])[:most]
+        left_out = np.zeros(len(inside))
+        whole = self._log_probability([ids], target)[0]
+        rest = [ids[: inside[at]] + ids[inside[at] + 1 :] for at in tried]
+        for start in range(0, len(rest), 32):
+            left_out[tried[start : start + 32]] = whole - self._log_probability(rest[start : start + 32], target)
+        where = tuple((spans[at][0] - begins, spans[at][1] - begins) for at in inside)
+        return Attribution(self.decode([target]), where, saliency, left_out)
+
+    def _gradient(self, ids: list[int]) -> "tuple[int, Floats]":
+        """The likeliest next token, and (T,) norms of its log-probability's gradient by each token's embedding."""
+        import torch
+
+        with torch.enable_grad():
+            embedded = self._network.get_input_embeddings()(self._ids(ids)).detach().requires_grad_(True)
+            scores = self._network(inputs_embeds=embedded, use_cache=False).logits[0, -1].float().log_softmax(-1)
+            target = int(scores.argmax())
+            (gradient,) = torch.autograd.grad(scores[target], embedded)
+        return target, self._numbers(gradient[0].norm(dim=-1))
+
+    def _log_probability(self, rows: Sequence[list[int]], target: int) -> "Floats":
+        import numpy as np
+        from scipy.special import logsumexp
+
+        logits = np.stack(self._last(rows)[0])
+        return np.asarray(logits[:, target] - logsumexp(logits, axis=1), dtype=np.float64)
+
+    def _last(self, rows: Sequence[list[int]]) -> "tuple[list[Floats], list[Floats]]":
+        import torch
+
+        width = max(map(len, rows))
+        if width == 0:
+            raise BackendError("a text without a single token has no state to look at")
+        pad = self._tokenizer.pad_token_id or 0
+        ids = torch.tensor([[pad] * (width - len(row)) + row for row in rows], device=self._network.device)
+        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=self._network.device)
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)
+        with torch.inference_mode():
+            out = self._network(
+                input_ids=ids, attention_mask=mask, position_ids=positions, output_hidden_states=True, use_cache=False
+            )
+        layers = torch.stack([layer[:, -1] for layer in out.hidden_states], dim=1)
+        return list(self._numbers(out.logits[:, -1])), list(self._numbers(layers))
+
+    def _ids(self, ids: list[int]) -> Any:
+        import torch
+
+        return torch.tensor([ids], device=self._network.device)
+
+    @staticmethod
+    def _numbers(tensor: Any) -> "Floats":
+        import numpy as np
+
+        return np.asarray(tensor.detach().double().cpu().numpy(), dtype=np.float64)
+
+
+def _loaded(path: Path, adapter: Path | None) -> tuple[Any, Any]:
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a path is a path: never ask a hub for a name that looks like one
+    try:
+        import torch
+        import transformers
+    except ImportError as error:
+        raise MissingExtra("to look inside a model needs torch: pip install 'shipworthy[train]'") from error
+    for folder, needs in ((path, "config.json"), (adapter, "adapter_config.json")):
+        if folder is not None and not (folder / needs).is_file():
+            raise BackendError(f"{folder}: holds no {needs}, so no model can be loaded from it")
+    transformers.utils.logging.disable_progress_bar()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # peft and transformers deprecate one another's names
+        try:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(path, local_files_only=True)
+            network = transformers.AutoModelForCausalLM.from_pretrained(
+                path, dtype=torch.float32, local_files_only=True, attn_implementation="eager"
+            )
+            if adapter is not None:
+                from peft import PeftModel
+
+                network = PeftModel.from_pretrained(network, str(adapter)).merge_and_unload()
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            said = str(error).strip().partition("\n")[0]
+            raise BackendError(f"{adapter or path}: transformers cannot load this model ({said})") from error
+    network.requires_grad_(False)
+    return tokenizer, network.eval().to("cuda" if torch.cuda.is_available() else "cpu")

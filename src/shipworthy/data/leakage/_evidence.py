@@ -29,8 +29,7 @@ class Wording:
     """Counts of the words and word pairs of several token sets; pairs are counted in hashed buckets."""
 
     word_V: Ints
-    context_V: Ints
-    pair_H: Ints
+    pair_H: NDArray[np.int32]
     width: int
 
     @property
@@ -45,18 +44,16 @@ class Wording:
         total = max(1, int(self.word_V[1:].sum()))
         rare = (np.maximum(self.word_V[after] - _TWO_ROWS, 0) + 0.5) / (total + 0.5 * len(self.word_V))
         pair = np.maximum(self.pair_H[buckets(word_T, 2, self.width)] - _TWO_ROWS, 0)
-        context = np.maximum(self.context_V[word_T[:-1]] - _TWO_ROWS, pair)
+        context = np.maximum(self.word_V[word_T[:-1]] - _TWO_ROWS, pair)
         return np.asarray(-np.log2((pair + _PRIOR * rare) / (context + _PRIOR)))
 
 
 def wording(sets: list[Tokens], words: int) -> Wording:
     """Counts over all sets. Args: words: size of the vocabulary, the edge included."""
-    width = bits_for(sum(len(tokens.word_T) for tokens in sets))
-    word_V = sum((np.bincount(t.word_T, minlength=words) for t in sets), np.zeros(words, np.int64))
-    pair_H = sum(
-        (np.bincount(buckets(t.word_T, 2, width), minlength=1 << width) for t in sets), np.zeros(1 << width, np.int64)
-    )
-    return Wording(word_V=word_V, context_V=word_V, pair_H=pair_H, width=width)
+    word_T = np.concatenate([tokens.word_T for tokens in sets])
+    width = bits_for(len(word_T))
+    pair_H = np.bincount(buckets(word_T, 2, width), minlength=1 << width).astype(np.int32)
+    return Wording(word_V=np.bincount(word_T, minlength=words), pair_H=pair_H, width=width)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +75,19 @@ class Verified:
     source_words_P: Ints
     inside_P: NDArray[np.bool_]
 
+    def chosen(self, mask_P: NDArray[np.bool_]) -> "Verified":
+        """Some of the pairs alone."""
+        return Verified(**{name: getattr(self, name)[mask_P] for name in _COLUMNS})
+
+
+_COLUMNS = ("probe_P", "source_P", "bits_P", "edits_P", "words_P", "source_words_P", "inside_P")
+
 
 def verify(pairs: Pairs, sources: Tokens, probes: Tokens, said: Wording) -> Verified:
     """Compare every candidate word pair by word pair."""
     total_N = row_bits(probes, said)
     parts = [_verify(some, sources, probes, said, total_N) for some in _pieces(pairs, sources, probes)]
-    names = ("probe_P", "source_P", "bits_P", "edits_P", "words_P", "source_words_P", "inside_P")
-    return Verified(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+    return Verified(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS})
 
 
 def row_bits(probes: Tokens, said: Wording) -> Floats:

@@ -6,10 +6,9 @@ import numpy as np
 
 from shipworthy.data._repeats import normal
 from shipworthy.data.leakage._clusters import components
-from shipworthy.data.leakage._evidence import Floats, Verified, row_bits, verify, wording
-from shipworthy.data.leakage._index import candidates
+from shipworthy.data.leakage._evidence import Floats, Verified, row_bits, wording
 from shipworthy.data.leakage._meaning import Embedder, by_meaning
-from shipworthy.data.leakage._tiers import null, tiers
+from shipworthy.data.leakage._tiers import measure, tiers, within_measure
 from shipworthy.data.leakage._tokens import Ints, Vocabulary, tokenise
 from shipworthy.data.leakage.types import TIERS, Leakage, Match, Node, Null, Tier
 
@@ -83,9 +82,8 @@ def _near(sources: list[str], probes: list[str], *, asked: int) -> tuple[list[Ma
     source, source_letters = tokenise(sources, words)
     probe, probe_letters = tokenise(probes, words)
     said = wording([source, probe], len(words))
-    measured = null(source, asked, said)
+    seen, measured = measure(source, probe, said, asked=asked)
     same = _same_words(source_letters, probe_letters, row_bits(probe, said), measured)
-    seen = verify(candidates(source, probe), source, probe, said)
     likely_P, look_P = tiers(seen, measured)
     known = {(match.left, match.right) for match in same}
     near = [_match(seen, at, "likely" if likely_P[at] else "look_at_it") for at in np.flatnonzero(look_P).tolist()]
@@ -113,8 +111,7 @@ def _near_within(texts: list[str]) -> list[tuple[int, int]]:
     words = Vocabulary()
     rows, letters = tokenise(texts, words)
     said = wording([rows], len(words))
-    measured = null(rows, len(rows), said)
-    seen = verify(candidates(rows, rows, itself_N=np.arange(len(rows))), rows, rows, said)
+    seen, measured = within_measure(rows, said)
     likely_P, _ = tiers(seen, measured)
     bits_N, place = row_bits(rows, said), {text: row for row, text in reversed(list(enumerate(letters))) if text}
     again = [(place[text], row) for row, text in enumerate(letters) if place.get(text, row) != row]

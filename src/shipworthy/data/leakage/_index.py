@@ -15,32 +15,38 @@ from numpy.typing import NDArray
 from shipworthy.data.leakage._tokens import EDGE, Ints, Tokens, Words, spans
 
 Buckets = NDArray[np.uint32]
-SIZES = (3, 6, 12)
-"""Words in an n-gram; the longer ones serve probes whose every shorter n-gram is common."""
+SIZES = (4, 8)
+"""Words in an n-gram, an edge of the row counted as a word."""
+NOT_A_SOURCE = -1
 MOST_POSTINGS = 512
 CANDIDATES = 6
-_MOST_HITS = 2_000_000
+_MOST_HITS = 1_000_000
+_AT_ONCE = 1 << 18
+_RARITY_BITS = 10
+_SCALE = 16  # rarities are kept in sixteenths of a bit
 _PRIMES = tuple(np.uint64(p) for p in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
 
 
 def bits_for(tokens: int) -> int:
-    """Width of the hash: about four buckets an n-gram."""
-    return min(26, max(16, int(4 * max(tokens, 1)).bit_length()))
+    """Width of the hash: one or two buckets a word of the text, so several a different n-gram."""
+    return min(26, max(16, int(tokens).bit_length()))
 
 
 def buckets(word_T: Words, size: int, width: int) -> Buckets:
     """(T - size + 1,) bucket of the n-gram that begins at each position."""
-    ends = len(word_T) - size + 1
-    if ends <= 0:
-        return np.zeros(0, dtype=np.uint32)
-    mixed = word_T[:ends].astype(np.uint64) * _PRIMES[0] + _PRIMES[2]
-    for step in range(1, size):
-        mixed ^= mixed >> np.uint64(29)
-        mixed += word_T[step : step + ends].astype(np.uint64)
-        mixed *= _PRIMES[1]
-    mixed ^= mixed >> np.uint64(32)
-    mixed *= _PRIMES[0]
-    return (mixed >> np.uint64(64 - width)).astype(np.uint32)
+    ends = max(0, len(word_T) - size + 1)
+    bucket_T = np.empty(ends, dtype=np.uint32)
+    for first in range(0, ends, _AT_ONCE):
+        last = min(ends, first + _AT_ONCE)
+        mixed = word_T[first:last].astype(np.uint64) * _PRIMES[0] + _PRIMES[2]
+        for step in range(1, size):
+            mixed ^= mixed >> np.uint64(29)
+            mixed += word_T[first + step : last + step].astype(np.uint64)
+            mixed *= _PRIMES[1]
+        mixed ^= mixed >> np.uint64(32)
+        mixed *= _PRIMES[0]
+        bucket_T[first:last] = mixed >> np.uint64(64 - width)
+    return bucket_T
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,25 +60,24 @@ class Pairs:
         return len(self.probe_P)
 
 
-def candidates(sources: Tokens, probes: Tokens, *, itself_N: Ints | None = None) -> Pairs:
+def candidates(sources: Tokens, probes: Tokens, *, itself_N: Ints) -> Pairs:
     """For every probe the few sources that share most of its rare n-grams.
 
-    Args: itself_N: (N,) the source that a probe must not be paired with, where probes are drawn from the sources.
+    A probe whose shorter n-grams lead to many sources, or to none, is looked up by longer ones too.
+
+    Args: itself_N: (N,) the source that each probe is drawn from and must not be paired with, or `NOT_A_SOURCE`.
     """
-    open_N = np.ones(len(probes), dtype=bool)
-    found: list[Pairs] = []
+    keys = [np.zeros(0, dtype=np.int64)]
+    open_N = np.arange(len(probes))
     for size in SIZES:
-        chosen = np.flatnonzero(open_N)
-        if not len(chosen):
+        if not len(open_N):
             break
-        itself = None if itself_N is None else itself_N[chosen]
-        pairs = _by_size(sources, probes.rows(chosen), size, itself)
-        found.append(Pairs(probe_P=chosen[pairs.probe_P], source_P=pairs.source_P))
-        open_N[found[-1].probe_P] = False
-    return Pairs(
-        probe_P=np.concatenate([pairs.probe_P for pairs in found] or [np.zeros(0, np.int64)]),
-        source_P=np.concatenate([pairs.source_P for pairs in found] or [np.zeros(0, np.int64)]),
-    )
+        pairs = _by_size(sources, probes.rows(open_N), size, itself_N[open_N])
+        keys.append(open_N[pairs.probe_P] * len(sources) + pairs.source_P)
+        led_N = np.bincount(pairs.probe_P, minlength=len(open_N))
+        open_N = open_N[(led_N == 0) | (led_N == CANDIDATES)]
+    probe_P, source_P = np.divmod(np.unique(np.concatenate(keys)), max(1, len(sources)))
+    return Pairs(probe_P=probe_P, source_P=source_P)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,40 +89,48 @@ class _Queries:
     postings_Q: Ints
 
 
-def _by_size(sources: Tokens, probes: Tokens, size: int, itself_N: Ints | None) -> Pairs:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Postings:
+    """Where the n-grams that are looked up stand in the sources, sorted by bucket."""
+
+    bucket_T: Buckets
+    row_T: Ints
+
+
+def _by_size(sources: Tokens, probes: Tokens, size: int, itself_N: Ints) -> Pairs:
     width = bits_for(len(sources.word_T))
-    bucket_T = buckets(sources.word_T, size, width)
-    bucket_T = bucket_T[whole_T] if not (whole_T := _whole(sources.word_T, size)).all() else bucket_T
-    count_H = np.bincount(bucket_T, minlength=1 << width)
-    queries = _rarest(probes, size, width, count_H, spare=0 if itself_N is None else 1)
-    at_T = np.flatnonzero(whole_T)
+    at_T, row_T = _whole(sources.word_T, size)
+    bucket_T = buckets(sources.word_T, size, width)[at_T]
+    queries = _rarest(probes, size, width, np.bincount(bucket_T, minlength=1 << width), itself_N)
     wanted_H = np.zeros(1 << width, dtype=bool)
     wanted_H[queries.bucket_Q] = True
-    kept = np.flatnonzero(wanted_H[bucket_T])
-    order = kept[np.argsort(bucket_T[kept], kind="stable")]
-    sorted_T, row_T = bucket_T[order], np.searchsorted(sources.start_N, at_T[order] + 1, side="right") - 1
-    parts = [_best(_hits(some, sorted_T, row_T), len(sources), itself_N) for some in _pieces(queries, _MOST_HITS)]
+    kept = wanted_H[bucket_T]
+    sorted_T = np.sort((bucket_T[kept].astype(np.uint64) << np.uint64(32)) | row_T[kept].astype(np.uint64))
+    posted = _Postings(
+        bucket_T=(sorted_T >> np.uint64(32)).astype(np.uint32),
+        row_T=(sorted_T & np.uint64(0xFFFFFFFF)).astype(np.int64),
+    )
+    parts = [_best(some, posted, len(sources), itself_N) for some in _pieces(queries, _MOST_HITS)]
     return Pairs(
         probe_P=np.concatenate([part.probe_P for part in parts] or [np.zeros(0, np.int64)]),
         source_P=np.concatenate([part.source_P for part in parts] or [np.zeros(0, np.int64)]),
     )
 
 
-def _whole(word_T: Words, size: int) -> NDArray[np.bool_]:
-    """Which n-grams lie in one row: an edge may stand at their ends only."""
+def _whole(word_T: Words, size: int) -> tuple[Ints, Ints]:
+    """Where the n-grams begin that lie in one row (an edge may stand at their ends), and the row of each."""
+    edges_T = np.cumsum(word_T == EDGE, dtype=np.int32)  # edges up to a position, that position included
     ends = max(0, len(word_T) - size + 1)
-    inside_T = np.concatenate([[0], np.cumsum(word_T == EDGE)])
-    return np.asarray(inside_T[size - 1 : size - 1 + ends] == inside_T[1 : 1 + ends])
+    at_T = np.flatnonzero(edges_T[size - 2 : size - 2 + ends] == edges_T[:ends])
+    return at_T, edges_T[at_T].astype(np.int64) - 1
 
 
-def _rarest(probes: Tokens, size: int, width: int, count_H: Ints, *, spare: int) -> _Queries:
+def _rarest(probes: Tokens, size: int, width: int, count_H: Ints, itself_N: Ints) -> _Queries:
     """The rarest n-grams of each probe that any source has, rarest first within a probe."""
-    whole_T = _whole(probes.word_T, size)
-    at_Q = np.flatnonzero(whole_T)
+    at_Q, row_Q = _whole(probes.word_T, size)
     bucket_Q = buckets(probes.word_T, size, width)[at_Q]
-    row_Q = np.searchsorted(probes.start_N, at_Q + 1, side="right") - 1
     postings_Q = count_H[bucket_Q]
-    alive = np.flatnonzero((postings_Q > spare) & (postings_Q <= MOST_POSTINGS))
+    alive = np.flatnonzero((postings_Q > (itself_N != NOT_A_SOURCE)[row_Q]) & (postings_Q <= MOST_POSTINGS))
     order = alive[np.lexsort((postings_Q[alive], row_Q[alive]))]
     row_Q, bucket_Q, postings_Q = row_Q[order], bucket_Q[order], postings_Q[order]
     first_Q = np.searchsorted(row_Q, row_Q)
@@ -143,19 +156,19 @@ def _pieces(queries: _Queries, most: int) -> Iterator[_Queries]:
         )
 
 
-def _hits(queries: _Queries, sorted_T: Buckets, row_T: Ints) -> Pairs:
-    low_Q = np.searchsorted(sorted_T, queries.bucket_Q)
-    return Pairs(probe_P=np.repeat(queries.row_Q, queries.postings_Q), source_P=row_T[spans(low_Q, queries.postings_Q)])
-
-
-def _best(hits: Pairs, sources: int, itself_N: Ints | None) -> Pairs:
-    """The sources that a probe hit most often, at most `CANDIDATES` of them."""
-    if itself_N is not None:
-        other = hits.source_P != itself_N[hits.probe_P]
-        hits = Pairs(probe_P=hits.probe_P[other], source_P=hits.source_P[other])
-    key_P, times_P = np.unique(hits.probe_P * sources + hits.source_P, return_counts=True)
-    probe_P, source_P = np.divmod(key_P, max(sources, 1))
-    order = np.lexsort((-times_P, probe_P))
+def _best(queries: _Queries, posted: _Postings, sources: int, itself_N: Ints) -> Pairs:
+    """The sources that share the most with a probe, each n-gram by its rarity; at most `CANDIDATES` of them."""
+    low_Q = np.searchsorted(posted.bucket_T, queries.bucket_Q)
+    source_P = posted.row_T[spans(low_Q, queries.postings_Q)]
+    probe_P = np.repeat(queries.row_Q, queries.postings_Q)
+    rarity_Q = np.rint(_SCALE * np.log2((sources + 1) / queries.postings_Q)).astype(np.int64)
+    key_P = (probe_P * sources + source_P) << _RARITY_BITS | np.repeat(rarity_Q, queries.postings_Q)
+    key_P = np.sort(key_P[source_P != itself_N[probe_P]])
+    pair_P = key_P >> _RARITY_BITS
+    first_P = np.flatnonzero(np.diff(pair_P, prepend=-1))
+    shared_P = np.add.reduceat(key_P & (1 << _RARITY_BITS) - 1, first_P) if len(first_P) else first_P
+    probe_P, source_P = np.divmod(pair_P[first_P], max(sources, 1))
+    order = np.lexsort((-shared_P, probe_P))
     probe_P, source_P = probe_P[order], source_P[order]
     keep = np.arange(len(probe_P)) - np.searchsorted(probe_P, probe_P) < CANDIDATES
     return Pairs(probe_P=probe_P[keep], source_P=source_P[keep])

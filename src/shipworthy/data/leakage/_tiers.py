@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipworthy.data.leakage._evidence import Verified, Wording, verify
-from shipworthy.data.leakage._index import candidates
-from shipworthy.data.leakage._tokens import Tokens
+from shipworthy.data.leakage._index import NOT_A_SOURCE, candidates
+from shipworthy.data.leakage._tokens import Tokens, both
 from shipworthy.data.leakage.types import Null
 
 LIKELY_EDITS = 0.10
@@ -16,26 +16,45 @@ _BITS_OVER_PAIRS = 10.0
 _MOST_EXTRA_BITS = 15.0
 
 
-def null(sources: Tokens, probes: int, said: Wording) -> Null:
-    """The evidence that rows of `sources` give for one another although none is a copy by intention.
+def measure(sources: Tokens, probes: Tokens, said: Wording, *, asked: int) -> tuple[Verified, Null]:
+    """What the probes turn out to be, and the evidence that rows of `sources` give for one another.
 
-    A sample of them (evenly spaced, at most 1,500) is treated as probes are. `likely_bits` is the least evidence at
-    which at most 2 % of them would be called likely; it never falls below the floor and rises at most 15 bits above.
+    A sample of the sources (evenly spaced, at most 1,500) is treated as the probes are. `likely_bits` is the least
+    evidence at which at most 2 % of them would be called likely copies of another row; it never falls below the floor
+    and rises at most 15 bits above.
+
+    Args: asked: how many rows are asked for in all, those included whose match is found by other means.
     """
-    chance = _expected_once(len(sources), probes)
-    floor = chance + _BITS_OVER_PAIRS
-    chosen = np.unique(np.linspace(0, len(sources) - 1, min(_ROWS, len(sources))).astype(np.int64))
-    sample = sources.rows(chosen)
-    seen = verify(candidates(sources, sample, itself_N=chosen), sources, sample, said)
-    best_N = np.full(len(sample), -np.inf)
+    chosen = np.unique(np.linspace(0, max(0, len(sources) - 1), min(_ROWS, len(sources))).astype(np.int64))
+    rows = both(probes, sources.rows(chosen))
+    itself_N = np.concatenate([np.full(len(probes), NOT_A_SOURCE), chosen])
+    seen = verify(candidates(sources, rows, itself_N=itself_N), sources, rows, said)
+    sampled = seen.probe_P >= len(probes)
+    best_N = np.full(len(chosen), -np.inf)
+    near = sampled & (_edits(seen) <= LIKELY_EDITS)
+    np.maximum.at(best_N, seen.probe_P[near] - len(probes), seen.bits_P[near])
+    return seen.chosen(~sampled), _null(best_N, _expected_once(len(sources), asked))
+
+
+def within_measure(rows: Tokens, said: Wording) -> tuple[Verified, Null]:
+    """As `measure`, for a set and itself: every row is its own null."""
+    seen = verify(candidates(rows, rows, itself_N=np.arange(len(rows))), rows, rows, said)
+    best_N = np.full(len(rows), -np.inf)
     near = _edits(seen) <= LIKELY_EDITS
     np.maximum.at(best_N, seen.probe_P[near], seen.bits_P[near])
-    allowed = int(NULL_SHARE * len(best_N))
-    reached = float(np.partition(best_N, len(best_N) - allowed - 1)[len(best_N) - allowed - 1]) if len(best_N) else 0.0
+    return seen, _null(best_N, _expected_once(len(rows), len(rows)))
+
+
+def _null(best_N: NDArray[np.float64], chance: float) -> Null:
+    floor = chance + _BITS_OVER_PAIRS
+    if not len(best_N):
+        return Null(rows=0, share=0.0, chance_bits=chance, floor_bits=floor, likely_bits=floor, capped=False)
+    rank = len(best_N) - int(NULL_SHARE * len(best_N)) - 1
+    reached = float(np.partition(best_N, rank)[rank])
     limit = min(max(floor, float(np.nextafter(reached, np.inf))), floor + _MOST_EXTRA_BITS)
     return Null(
         rows=len(best_N),
-        share=float((best_N >= floor).mean()) if len(best_N) else 0.0,
+        share=float((best_N >= floor).mean()),
         chance_bits=chance,
         floor_bits=floor,
         likely_bits=limit,

@@ -16,9 +16,12 @@ Ints = NDArray[np.int64]
 Words = NDArray[np.int32]
 EDGE = 0
 _MARK = "\x01"
-_DROPPED = re.compile(r"[^\w\s\x01.,:]+|(?<!\d)[.,:]+|[.,:]+(?!\d)")
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"\x01|[{_UNSPACED}]|[^\s\x01{_UNSPACED}]+")
+_PUNCTUATION = bytes(byte for byte in range(33, 127) if not chr(byte).isalnum() and chr(byte) not in "_.,:")
+_OTHER_PUNCTUATION = re.compile("[\u00a1-\u00a9\u00ab-\u00b1\u00b4-\u00b8\u00bb\u00bf\u2010-\u206f\u3001-\u3030]+")
+_OUTSIDE_NUMBERS = re.compile(r"[.,:](?:(?<![0-9].)|(?![0-9]))")
+_UNSPACED = re.compile(
+    "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])"
+)
 _ROWS_AT_ONCE = 20_000
 
 
@@ -52,6 +55,15 @@ class Tokens:
         return Tokens(word_T=word_T, start_N=1 + _before(lengths), length_N=self.length_N[chosen])
 
 
+def both(one: Tokens, other: Tokens) -> Tokens:
+    """The rows of one, then the rows of the other."""
+    return Tokens(
+        word_T=np.concatenate([one.word_T, other.word_T[1:]]),
+        start_N=np.concatenate([one.start_N, other.start_N + len(one.word_T) - 1]),
+        length_N=np.concatenate([one.length_N, other.length_N]),
+    )
+
+
 def tokenise(normal_texts: Sequence[str], known: Vocabulary) -> tuple[Tokens, list[str]]:
     """Tokens of texts that went through `normal`, and each text's letters and digits alone (spacing says nothing).
 
@@ -59,7 +71,7 @@ def tokenise(normal_texts: Sequence[str], known: Vocabulary) -> tuple[Tokens, li
     """
     parts, letters = [np.zeros(1, dtype=np.int32)], []
     for bare in _bare(normal_texts):
-        words = _WORD.findall(bare)
+        words = bare.replace(_MARK, f" {_MARK} ").split()
         parts.append(np.fromiter(map(known.__getitem__, words), np.int32, len(words)))
         parts.append(np.zeros(1, dtype=np.int32))
         letters += bare.replace(" ", "").split(_MARK)
@@ -85,4 +97,12 @@ def _bare(texts: Sequence[str]) -> Iterator[str]:
         joined = _MARK.join(some)
         if joined.count(_MARK) >= len(some):  # a text holds the mark itself
             joined = _MARK.join(text.replace(_MARK, " ") for text in some)
-        yield _DROPPED.sub("", joined)
+        yield _without_punctuation(joined)
+
+
+def _without_punctuation(text: str) -> str:
+    raw = text.encode("utf-8", "surrogatepass").translate(None, _PUNCTUATION)
+    for mark in (b".", b",", b":"):  # most of them, in a tenth of the time that the pattern below takes
+        raw = raw.replace(mark + b" ", b" ").replace(mark + _MARK.encode(), _MARK.encode())
+    bare = _OUTSIDE_NUMBERS.sub("", raw.decode("utf-8", "surrogatepass"))
+    return bare if bare.isascii() else _UNSPACED.sub(r" \1 ", _OTHER_PUNCTUATION.sub("", bare))

@@ -78,7 +78,7 @@ data: [data/train_tickets.jsonl]
 replay: [data/train_replay.jsonl]
 output: models/candidate_b
 epochs: 2
-learning_rate: 9.0e-4
+learning_rate: 6.5e-4
 batch_size: 32
 seed: 1
 """

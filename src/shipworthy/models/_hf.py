@@ -1,35 +1,82 @@
-"""A local Hugging Face model: base, base with adapter, or merged. torch loads inside `load`, and nowhere else."""
+"""A local Hugging Face model: base, base with adapter, or merged. torch loads inside `load`, and nowhere else.
+
+`options.mode` says what is asked of it, for all datasets or one by one: `generate` an answer, `choices` (which of a
+row's options is likeliest), `likelihood` (of the row's reference after the prompt), `perplexity` (of the prompt's own
+text, without a template). The last three live in `_hf_scoring`.
+"""
 
 import asyncio
-import os
 import time
-import warnings
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from shipworthy.errors import BackendError, BadInput, MissingExtra
+from msgspec import Meta
+
+from shipworthy.errors import BackendError, BadInput
+from shipworthy.models._hf_files import (
+    adapter_digest,
+    adapter_folder,
+    model_folder,
+    tokenizer_digest,
+    weights_digest,
+)
+from shipworthy.models._hf_network import Dtype, Loaded, Quantised, first_line, open_model
+from shipworthy.models._likelihood import ChooseBy
 from shipworthy.models._options import cost_usd, options_of
+from shipworthy.models.backend import Backend
 from shipworthy.protocol.types import ModelSpec
 from shipworthy.records import Example, Message, Prompt, Record, Response
 
-Dtype = Literal["float32", "bfloat16", "float16"]
+__all__ = [
+    "Completion",
+    "Engine",
+    "HuggingFaceBackend",
+    "Settings",
+    "adapter_digest",
+    "load",
+    "tokenizer_digest",
+    "weights_digest",
+]
 
-_WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "config.json")
-_ADAPTER = ("adapter_model.safetensors", "adapter_config.json")
-_TOKENIZER = ("tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt", "tokenizer_config.json")
+Mode = Literal["generate", "choices", "likelihood", "perplexity"]
 
 
 class Settings(Record):
-    """How a local model answers. `temperature` 0 is greedy; `max_new_tokens` bounds one answer."""
+    """How a local model answers. `temperature` 0 is greedy; `max_new_tokens` bounds one answer.
 
-    max_new_tokens: int = 64
-    batch_size: int = 64
+    `mode` for all datasets, or {dataset: mode} (`generate` where it names none). `choices`: a column that lists a row's
+    options, or the options of every row. `choose_by` the summed log-probability, or its mean a byte or a token;
+    `answer_as` the option's text, its index from 0 or its letter; `join` stands between prompt and option. `template:
+    false` leaves the chat template out. `stride` of perplexity in tokens; 0: windows that do not overlap.
+    `merge: false` lets models on one base share it in memory; `quantised` needs bitsandbytes.
+    """
+
+    max_new_tokens: Annotated[int, Meta(ge=1)] = 64
+    batch_size: Annotated[int, Meta(ge=1)] = 64
     temperature: float = 0.0
     dtype: Dtype = "float32"
     merge: bool = True
+    quantised: Quantised = "none"
+    template: bool = True
+    mode: Mode | dict[str, Mode] = "generate"
+    choices: str | tuple[str, ...] = "choices"
+    choose_by: ChooseBy = "sum"
+    answer_as: Literal["text", "index", "letter"] = "text"
+    join: str = ""
+    stride: Annotated[int, Meta(ge=0)] = 0
+
+    def mode_of(self, dataset: str) -> Mode:
+        """What is asked on one dataset."""
+        return self.mode.get(dataset, "generate") if isinstance(self.mode, dict) else self.mode
+
+    @property
+    def scores(self) -> bool:
+        """Whether log-probabilities are asked for anywhere."""
+        modes = self.mode.values() if isinstance(self.mode, dict) else (self.mode,)
+        return any(mode != "generate" for mode in modes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +109,23 @@ Price = Callable[[int, int], float | None]
 
 def load(
     name: str, spec: ModelSpec, *, folder: Path, examples: Sequence[Example], environ: Mapping[str, str]
-) -> "HuggingFaceBackend":
+) -> Backend:
     """The local model that `spec.path` and `spec.adapter` name; `options` and `sampling` together are `Settings`.
 
     Raises: BadInput: no path, or an option is unknown. BackendError, MissingExtra: as `HuggingFaceBackend.load`.
     """
-    del examples, environ
+    del environ
     if spec.path is None:
         raise BadInput(f"model {name!r}: the huggingface backend needs a `path`, the folder of a model")
     sampling = {_SAMPLING.get(key, key): value for key, value in spec.sampling.items()}
-    return HuggingFaceBackend.load(
-        folder / spec.path,
-        adapter=folder / spec.adapter if spec.adapter else None,
-        name=name,
-        settings=options_of(name, {**spec.options, **sampling}, Settings),
-        price=lambda asked, written: cost_usd(spec, asked, written),
-    )
+    settings = options_of(name, {**spec.options, **sampling}, Settings)
+    opened = _opened(folder / spec.path, folder / spec.adapter if spec.adapter else None, name, settings)
+    generator = _generator(opened, settings, lambda asked, written: cost_usd(spec, asked, written))
+    if not settings.scores:
+        return generator
+    from shipworthy.models._hf_scoring import scoring  # what it needs, generating does not
+
+    return scoring(generator, opened.loaded, settings, examples)
 
 
 _SAMPLING = {"max_tokens": "max_new_tokens"}
@@ -117,10 +165,7 @@ class HuggingFaceBackend:
             MissingExtra: torch, transformers or peft is not installed.
         """
         settings = settings or Settings()
-        model = _folder(path, "config.json")
-        lora = _folder(adapter, "adapter_config.json") if adapter is not None else None
-        engine, template = _load(model, lora, settings)
-        return cls(engine, _identity(name or (lora or model).name, model, lora, template, settings), settings, price)
+        return _generator(_opened(Path(path), adapter, name, settings), settings, price)
 
     @property
     def identity(self) -> Mapping[str, str]:
@@ -184,132 +229,88 @@ class HuggingFaceBackend:
         return Response(example_id=prompt.example_id, dataset=prompt.dataset, model=name, seed=seed, error=error)
 
 
-# --- What the model is -----------------------------------------------------------------------------------------------
+# --- A loaded model ---------------------------------------------------------------------------------------------------
 
 
-def weights_digest(path: str | Path) -> str:
-    """sha256 over the names and digests of a model folder's weights and configuration."""
-    return _digest(Path(path), _WEIGHTS)
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    loaded: Loaded
+    identity: Mapping[str, str]
 
 
-def adapter_digest(path: str | Path) -> str:
-    """sha256 over the names and digests of an adapter folder."""
-    return _digest(Path(path), _ADAPTER)
-
-
-def tokenizer_digest(path: str | Path) -> str:
-    """sha256 over the names and digests of the tokenizer's files in a model folder."""
-    return _digest(Path(path), _TOKENIZER)
-
-
-def _digest(folder: Path, patterns: Sequence[str]) -> str:
-    total = sha256()
-    for file in sorted({file for pattern in patterns for file in folder.glob(pattern)}):
-        with file.open("rb") as stream:
-            total.update(f"{file.name} {file_digest(stream, 'sha256').hexdigest()}\n".encode())
-    return total.hexdigest()
-
-
-def _identity(name: str, model: Path, lora: Path | None, template: str, settings: Settings) -> dict[str, str]:
-    return {
-        "name": name,
+def _opened(path: Path, adapter: str | Path | None, name: str | None, settings: Settings) -> _Opened:
+    model = model_folder(path)
+    lora = adapter_folder(adapter) if adapter is not None else None
+    loaded = open_model(model, lora, dtype=settings.dtype, quantised=settings.quantised, merge=settings.merge)
+    template = str(loaded.tokenizer.chat_template or "")
+    if settings.template and not template:
+        raise BackendError(
+            f"{model}: the tokenizer has no chat template; add chat_template.jinja to the folder, "
+            "or set `options: {template: false}`"
+        )
+    identity = {
+        "name": name or (lora or model).name,
         "kind": "huggingface",
-        "weights_sha256": weights_digest(model),
+        "weights_sha256": loaded.base.weights_sha256,
         "adapter_sha256": adapter_digest(lora) if lora else "",
         "tokenizer_sha256": tokenizer_digest(model),
-        "template_sha256": sha256(template.encode()).hexdigest(),
+        "template_sha256": sha256((template if settings.template else "").encode()).hexdigest(),
         "dtype": settings.dtype,
+        "quantised": settings.quantised,
         "merged": str(bool(lora) and settings.merge).lower(),
         "max_new_tokens": str(settings.max_new_tokens),
         "temperature": str(settings.temperature),
         "batch_size": str(settings.batch_size),
     }
+    return _Opened(loaded, identity)
 
 
-def _folder(path: str | Path, needs: str) -> Path:
-    folder = Path(path)
-    if not (folder / needs).is_file():
-        what = "is not a folder" if not folder.is_dir() else f"holds no {needs}"
-        raise BackendError(
-            f"{folder}: {what}, so no model can be loaded from it; give a folder as written by save_pretrained"
-        )
-    return folder
+def _generator(opened: _Opened, settings: Settings, price: Price) -> HuggingFaceBackend:
+    return HuggingFaceBackend(engine_of(opened.loaded, settings), opened.identity, settings, price)
 
 
-# --- torch from here on ----------------------------------------------------------------------------------------------
-
-
-def _load(model: Path, lora: Path | None, settings: Settings) -> tuple[Engine, str]:
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a path is a path: never ask a hub for a name that looks like one
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    try:
-        import torch
-        import transformers
-    except ImportError as error:
-        raise MissingExtra("a local model needs torch and transformers: pip install 'shipworthy[train]'") from error
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(model, padding_side="left", local_files_only=True)
-        network = transformers.AutoModelForCausalLM.from_pretrained(
-            model, dtype=getattr(torch, settings.dtype), local_files_only=True
-        )
-    except (OSError, ValueError, KeyError) as error:
-        raise BackendError(f"{model}: transformers cannot load this model ({_first_line(error)})") from error
-    if not tokenizer.chat_template:
-        raise BackendError(f"{model}: the tokenizer has no chat template; add chat_template.jinja to the folder")
-    if lora is not None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # peft and transformers deprecate one another's names
-            network = _with_adapter(network, lora, settings)
-    network.eval().to("cuda" if torch.cuda.is_available() else "cpu")
-    return _engine(network, tokenizer, settings), str(tokenizer.chat_template)
-
-
-def _with_adapter(network: Any, lora: Path, settings: Settings) -> Any:
-    try:
-        from peft import PeftModel
-    except ImportError as error:
-        raise MissingExtra("an adapter needs peft: pip install 'shipworthy[train]'") from error
-    try:
-        adapted = PeftModel.from_pretrained(network, str(lora), is_trainable=False)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise BackendError(f"{lora}: this adapter does not fit the base model ({_first_line(error)})") from error
-    return adapted.merge_and_unload() if settings.merge else adapted
-
-
-def _engine(network: Any, tokenizer: Any, settings: Settings) -> Engine:
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
+def engine_of(loaded: Loaded, settings: Settings) -> Engine:
+    """What the backend needs of loaded weights."""
+    tokenizer = loaded.tokenizer
+    config = loaded.base.network.config
+    special = not settings.template
     return Engine(
-        render=lambda messages: _render(tokenizer, messages),
-        count=lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"]),
-        generate=lambda texts, seed: _generate(network, tokenizer, settings, texts, seed),
-        context=int(getattr(network.config, "max_position_embeddings", None) or tokenizer.model_max_length),
+        render=lambda messages: rendered(tokenizer, messages, template=settings.template),
+        count=lambda text: len(tokenizer(text, add_special_tokens=special)["input_ids"]),
+        generate=lambda texts, seed: _generate(loaded, settings, texts, seed),
+        context=int(getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length),
     )
 
 
-def _render(tokenizer: Any, messages: Sequence[Message]) -> str:
+def rendered(tokenizer: Any, messages: Sequence[Message], *, template: bool, ended: bool = False) -> str:
+    """The conversation as the model reads it, up to where it writes; `ended`: nothing is to be written any more.
+
+    Raises: ValueError: the chat template refuses it.
+    """
     import jinja2
 
+    if not template:
+        return "\n\n".join(message.content for message in messages)
     turns = [{"role": message.role, "content": message.content} for message in messages]
     try:
-        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=not ended))
     except jinja2.TemplateError as error:
-        raise ValueError(_first_line(error)) from error
+        raise ValueError(first_line(error)) from error
 
 
-def _generate(network: Any, tokenizer: Any, settings: Settings, texts: Sequence[str], seed: int) -> list[Completion]:
+def _generate(loaded: Loaded, settings: Settings, texts: Sequence[str], seed: int) -> list[Completion]:
     import torch
 
-    batch = tokenizer(list(texts), return_tensors="pt", padding=True, add_special_tokens=False).to(network.device)
+    tokenizer = loaded.tokenizer
+    batch = tokenizer(list(texts), return_tensors="pt", padding=True, add_special_tokens=not settings.template)
     sampling = (
         {"do_sample": True, "temperature": settings.temperature} if settings.temperature > 0 else {"do_sample": False}
     )
-    with torch.inference_mode(), torch.random.fork_rng():
+    with torch.inference_mode(), torch.random.fork_rng(), loaded.network() as network:
         torch.manual_seed(seed)
         out = network.generate(
-            input_ids=batch["input_ids"],
-            attention_mask=batch["attention_mask"],
+            input_ids=batch["input_ids"].to(network.device),
+            attention_mask=batch["attention_mask"].to(network.device),
             max_new_tokens=settings.max_new_tokens,
             pad_token_id=tokenizer.pad_token_id,
             **sampling,
@@ -324,7 +325,3 @@ def _completion(tokenizer: Any, ids: list[int], prompt_tokens: int) -> Completio
     kept = ids[: ends[0]] if ends else ids
     text = tokenizer.decode(kept, skip_special_tokens=True)
     return Completion(text=text, input_tokens=int(prompt_tokens), output_tokens=len(kept))
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]

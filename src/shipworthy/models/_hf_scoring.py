@@ -1,0 +1,290 @@
+"""What a local model finds likely: a row's options, its reference, or the text itself. Nothing is sampled.
+
+Answers carry, in `extra`: `probabilities` and `confidence` and `logprobs` (choices), or `nll` (nats, summed) with
+`tokens` (likelihood, perplexity; there also `bytes`). What is scored comes from the examples, so it is part of the
+model's identity: a cached answer to other options is never used.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from string import ascii_uppercase
+from typing import Any
+
+import msgspec
+
+from shipworthy.models._hf import HuggingFaceBackend, Mode, Settings, rendered
+from shipworthy.models._hf_network import Loaded
+from shipworthy.models._hf_scores import Groups, way_for
+from shipworthy.models._likelihood import Score, Sequel, preference, sequel_of, shares, windows
+from shipworthy.models._options import as_text
+from shipworthy.records import Example, Message, Prompt, Response
+
+ENCODED_AT_ONCE = 1_024
+Key = tuple[str, str]
+"""(dataset, example id)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """What scoring needs of a loaded model. Tests pass small functions."""
+
+    render: Callable[[Sequence[Message]], str]
+    """A conversation up to where the model writes."""
+    finished: Callable[[Sequence[Message]], str]
+    """A conversation whose last turn the model has written."""
+    encode: Callable[[Sequence[str]], list[list[int]]]
+    score: Callable[[Groups], list[list[Score]]]
+    context: int
+    """How many tokens the model reads at once."""
+    opener: int
+    """The token before a text that begins with nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to score for one prompt: the beginning, and the wholes that continue it. `error`: it cannot be scored."""
+
+    prompt: Prompt
+    mode: Mode
+    beginning: str = ""
+    wholes: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The same in tokens."""
+
+    wanted: Wanted
+    sequels: tuple[Sequel, ...]
+    prompt_tokens: int
+
+    @property
+    def together(self) -> bool:
+        """Whether the sequels continue one prompt; windows of a long text do not."""
+        return self.wanted.mode == "choices"
+
+
+def scoring(
+    generator: HuggingFaceBackend, loaded: Loaded, settings: Settings, examples: Sequence[Example]
+) -> "ScoringBackend":
+    """The backend of a loaded model whose settings ask for scores somewhere."""
+    with loaded.network() as network:
+        way, name = way_for(network, settings.dtype)
+
+    def score(groups: Groups) -> list[list[Score]]:
+        with loaded.network() as network:
+            return way(network, groups)
+
+    tokenizer, config = loaded.tokenizer, loaded.base.network.config
+    opener = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+    scorer = Scorer(
+        render=lambda messages: rendered(tokenizer, messages, template=settings.template),
+        finished=lambda messages: rendered(tokenizer, messages, template=settings.template, ended=True),
+        encode=lambda texts: tokenizer(list(texts), add_special_tokens=not settings.template)["input_ids"],
+        score=score,
+        context=int(getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length),
+        opener=int(opener or 0),
+    )
+    return ScoringBackend(generator, scorer, settings, examples, way=name)
+
+
+class ScoringBackend:
+    """Scores the datasets whose mode says so; the rest is generated.
+
+    `latency_s` is the share of a batch's wall time, as for a generated answer. Scores do not depend on the seed.
+    """
+
+    def __init__(
+        self,
+        generator: HuggingFaceBackend,
+        scorer: Scorer,
+        settings: Settings,
+        examples: Sequence[Example],
+        *,
+        way: str = "tree",
+    ) -> None:
+        self._generator = generator
+        self._scorer = scorer
+        self._settings = settings
+        scored = [row for row in examples if settings.mode_of(row.dataset) != "generate"]
+        self._targets: dict[Key, Any] = {(row.dataset, row.id): self._target(row) for row in scored}
+        self._identity = {
+            **generator.identity,
+            **_asked(settings, self._targets),
+            "scoring": f"{way}, log-softmax float32",
+        }
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """The model's own, what is scored and how."""
+        return self._identity
+
+    async def answer(self, prompts: Sequence[Prompt], *, seed: int) -> AsyncIterator[Response]:
+        """One Response a prompt; what cannot be scored (no options, no room) yields an error."""
+        generated = [prompt for prompt in prompts if self._settings.mode_of(prompt.dataset) == "generate"]
+        async for response in self._generator.answer(generated, seed=seed):
+            yield response
+        scored = [prompt for prompt in prompts if self._settings.mode_of(prompt.dataset) != "generate"]
+        for at in range(0, len(scored), ENCODED_AT_ONCE):
+            ready, failed = self._prepared(scored[at : at + ENCODED_AT_ONCE], seed)
+            for response in failed:
+                yield response
+            for begin in range(0, len(ready), self._settings.batch_size):
+                batch = ready[begin : begin + self._settings.batch_size]
+                for response in await asyncio.to_thread(self._score, batch, seed):
+                    yield response
+
+    async def close(self) -> None:
+        """Nothing is held open; the weights go when the backend goes."""
+
+    def _target(self, row: Example) -> Any:
+        if self._settings.mode_of(row.dataset) == "likelihood":
+            return row.reference
+        named = self._settings.choices
+        return row.fields.get(named) if isinstance(named, str) else list(named)
+
+    def _prepared(self, prompts: Sequence[Prompt], seed: int) -> tuple[list[Ready], list[Response]]:
+        """What can be scored, datasets apart and prompts of similar length together; and what cannot."""
+        wanted = [self._wanted(prompt) for prompt in prompts]
+        ready, failed = [], [self._failed(want.prompt, seed, want.error) for want in wanted if want.error is not None]
+        possible = [want for want in wanted if want.error is None]
+        encoded = iter(self._scorer.encode([text for want in possible for text in (want.beginning, *want.wholes)]))
+        for want in possible:
+            beginning, *wholes = [next(encoded) for _ in range(1 + len(want.wholes))]
+            sequels = self._sequels(want, beginning, wholes)
+            longest = max(len(sequel.ids) for sequel in sequels) - 1
+            if longest > self._scorer.context:
+                error = f"it has {longest} tokens; this model reads {self._scorer.context} at once"
+                failed.append(self._failed(want.prompt, seed, error))
+            else:
+                ready.append(Ready(want, sequels, len(beginning)))
+        return sorted(ready, key=lambda one: (one.wanted.prompt.dataset, one.prompt_tokens)), failed
+
+    def _wanted(self, prompt: Prompt) -> Wanted:
+        mode = self._settings.mode_of(prompt.dataset)
+        try:
+            if mode == "perplexity":
+                text = "\n\n".join(message.content for message in prompt.messages)
+                return Wanted(prompt, mode, text, error=None if text else "there is no text to score")
+            beginning = self._scorer.render(prompt.messages)
+            target = self._targets.get((prompt.dataset, prompt.example_id))
+            return (
+                self._options(prompt, beginning, target)
+                if mode == "choices"
+                else self._reference(prompt, beginning, target)
+            )
+        except ValueError as error:
+            return Wanted(prompt, mode, error=f"the chat template refuses this conversation: {error}")
+
+    def _options(self, prompt: Prompt, beginning: str, target: Any) -> Wanted:
+        if not isinstance(target, list) or not target:
+            return Wanted(
+                prompt, "choices", error=f"the row has no list of options in its column {self._settings.choices!r}"
+            )
+        texts = tuple(map(as_text, target))
+        if "" in texts or len(set(texts)) < len(texts):
+            return Wanted(prompt, "choices", error="an option of the row is empty, or two are the same")
+        return Wanted(
+            prompt, "choices", beginning, tuple(beginning + self._settings.join + text for text in texts), texts
+        )
+
+    def _reference(self, prompt: Prompt, beginning: str, target: Any) -> Wanted:
+        if target is None or target == "":
+            return Wanted(prompt, "likelihood", error="the row has no reference whose likelihood could be scored")
+        text = as_text(target)
+        turns = (*prompt.messages, Message(role="assistant", content=text))
+        whole = self._scorer.finished(turns) if self._settings.template else ""
+        if not whole.startswith(beginning):  # no template, or one that writes a finished turn in another way
+            whole = beginning + self._settings.join + text
+        return Wanted(prompt, "likelihood", beginning, (whole,), (text,))
+
+    def _sequels(self, want: Wanted, beginning: list[int], wholes: list[list[int]]) -> tuple[Sequel, ...]:
+        opener = [self._scorer.opener]
+        if want.mode == "perplexity":
+            size = self._scorer.context
+            opened = beginning if beginning[:1] == opener else opener + beginning
+            return tuple(windows(opened, size=size, stride=min(self._settings.stride or size, size)))
+        if not beginning:
+            return tuple(sequel_of(opener, opener + whole) for whole in wholes)
+        return tuple(sequel_of(beginning, whole) for whole in wholes)
+
+    def _score(self, batch: Sequence[Ready], seed: int) -> list[Response]:
+        started = time.perf_counter()
+        groups = [group for one in batch for group in (_apart(one) if not one.together else (one.sequels,))]
+        try:
+            scores = iter(self._scorer.score(groups))
+        except RuntimeError as error:  # out of memory and its kin: this batch failed, the next may not
+            return [self._failed(one.wanted.prompt, seed, f"{type(error).__name__}: {error}") for one in batch]
+        share_s = (time.perf_counter() - started) / len(batch)
+        found = [next(scores) if one.together else [next(scores)[0] for _ in one.sequels] for one in batch]
+        return [self._response(one, seed, of_it, share_s) for one, of_it in zip(batch, found, strict=True)]
+
+    def _response(self, one: Ready, seed: int, scores: Sequence[Score], latency_s: float) -> Response:
+        text, tokens, extra = self._chosen(one, scores) if one.together else _summed(one, scores)
+        return Response(
+            example_id=one.wanted.prompt.example_id,
+            dataset=one.wanted.prompt.dataset,
+            model=self._identity["name"],
+            seed=seed,
+            text=text,
+            latency_s=latency_s,
+            input_tokens=one.prompt_tokens,
+            output_tokens=tokens,
+            extra=extra,
+        )
+
+    def _chosen(self, one: Ready, scores: Sequence[Score]) -> tuple[str, int, dict[str, Any]]:
+        texts = one.wanted.texts
+        labels = _LABELS[self._settings.answer_as](texts)
+        liked = preference(scores, texts, self._settings.choose_by)
+        best = max(range(len(texts)), key=liked.__getitem__)
+        probabilities = shares(labels, liked)
+        extra = {
+            "probabilities": dict(probabilities),
+            "confidence": probabilities[labels[best]],
+            "logprobs": {label: score.logprob for label, score in zip(labels, scores, strict=True)},
+        }
+        return labels[best], scores[best].tokens, extra
+
+    def _failed(self, prompt: Prompt, seed: int, error: str) -> Response:
+        name = self._identity["name"]
+        return Response(example_id=prompt.example_id, dataset=prompt.dataset, model=name, seed=seed, error=error)
+
+
+def _apart(one: Ready) -> Iterable[tuple[Sequel, ...]]:
+    return ((sequel,) for sequel in one.sequels)
+
+
+def _summed(one: Ready, scores: Sequence[Score]) -> tuple[str, int, dict[str, Any]]:
+    tokens = sum(score.tokens for score in scores)
+    extra = {
+        "nll": max(0.0, -sum(score.logprob for score in scores)),  # a certain token may round to above 0
+        "tokens": tokens,
+        "greedy": all(score.greedy for score in scores),
+    }
+    if one.wanted.mode == "likelihood":
+        return one.wanted.texts[0], tokens, extra
+    return "", 0, {**extra, "bytes": len(one.wanted.beginning.encode())}
+
+
+_LABELS: Mapping[str, Callable[[Sequence[str]], list[str]]] = {
+    "text": list,
+    "index": lambda texts: [str(at) for at in range(len(texts))],
+    "letter": lambda texts: [ascii_uppercase[at] if at < len(ascii_uppercase) else str(at) for at in range(len(texts))],
+}
+
+
+def _asked(settings: Settings, targets: Mapping[Key, Any]) -> dict[str, str]:
+    """What is scored, in the words of an identity."""
+    rows = [[*key, value] for key, value in sorted(targets.items())]
+    said = {"mode": settings.mode, "choices": settings.choices, "stride": settings.stride, "join": settings.join}
+    how = {**said, "choose_by": settings.choose_by, "answer_as": settings.answer_as}
+    return {
+        "asked": msgspec.json.encode(how, order="sorted").decode(),
+        "scored_sha256": sha256(msgspec.json.encode(rows, order="sorted")).hexdigest(),
+    }

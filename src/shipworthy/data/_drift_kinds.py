@@ -1,0 +1,123 @@
+"""What each column of two files is: numbers, labels, text, an embedding, or nothing that can be compared."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from shipworthy import records
+from shipworthy.data._drift_source import Side, quoted
+from shipworthy.errors import BadInput
+
+_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "UTINYINT")
+_NUMBERS += ("USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT")
+_TIMES = ("DATE", "TIME", "INTERVAL")
+_PILOT = 2_000
+_WORDS = 4  # a text has so many words on average
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column to test: its name, its kind, and how its value is read in SQL."""
+
+    name: str
+    kind: str
+    expression: str
+
+
+def columns(
+    sides: tuple[Side, Side], only: Sequence[str], kinds: Mapping[str, str]
+) -> tuple[list[Column], list[records.Warning]]:
+    """The columns to test in the reference's order, and a warning for each that is not compared.
+
+    Raises: BadInput: a column in `only` or `kinds` stands in neither file.
+    """
+    names = list(dict.fromkeys([*sides[0].types, *sides[1].types]))
+    for name in (*only, *kinds):
+        _known(name, names, sides[1])
+    found: list[Column] = []
+    warnings: list[records.Warning] = []
+    for name in only or names:
+        kind, why = _given(sides, name, kinds[name]) if name in kinds else _kind(sides, name)
+        if kind == "skip" and why:
+            warnings.append(records.Warning(code="not_compared", message=f"{name!r} is not compared: {why}"))
+        elif kind != "skip":
+            found.append(Column(name, kind, _expression(sides[0], name, kind)))
+    return found, warnings
+
+
+def _known(name: str, names: Sequence[str], side: Side) -> None:
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise BadInput(f"no column {name!r}; {hint}known: {', '.join(names)}", where=str(side.path))
+
+
+def _given(sides: tuple[Side, Side], name: str, kind: str) -> tuple[str, str]:
+    for side in sides:
+        type = side.types.get(name)
+        if type is None and kind != "skip":
+            return "gone", ""
+        if kind == "embedding" and type is not None and not (type.startswith(_NUMBERS) and type.count("[") == 1):
+            raise BadInput(f"{name!r} is no embedding, its type is {type[:40]}", where=str(side.path))
+    return kind, ""
+
+
+def _kind(sides: tuple[Side, Side], name: str) -> tuple[str, str]:
+    if any(name not in side.types for side in sides):
+        return "gone", ""
+    kinds = [_kind_of(side, name) for side in sides]
+    if kinds[0][0] == kinds[1][0] or "skip" in (kinds[0][0], kinds[1][0]):
+        return kinds[0] if kinds[0][0] == "skip" else kinds[1]
+    plain = {kind for kind, _ in kinds}
+    if "embedding" in plain:
+        return "skip", "it is a list of numbers in one file only"
+    return ("categorical", "") if plain <= {"numeric", "categorical"} else ("text", "")
+
+
+def _kind_of(side: Side, name: str) -> tuple[str, str]:
+    type = side.types[name]
+    if type.startswith(_NUMBERS) and not type.endswith("]"):
+        return ("skip", "it numbers the rows") if _is_counter(side, name) else ("numeric", "")
+    if type == "BOOLEAN":
+        return "categorical", ""
+    if type == "VARCHAR":
+        return _words(side, name)
+    if type.startswith(_NUMBERS) and type.count("[") == 1:
+        return "embedding", ""
+    if type.startswith("STRUCT(") and type.endswith("[]") and "content VARCHAR" in type.replace('"', ""):
+        return "text", ""
+    if type.startswith(_TIMES):
+        return "skip", "time passes by itself"
+    return "skip", f"its type is {type[:40]}"
+
+
+def _is_counter(side: Side, name: str) -> bool:
+    """Whole numbers, each the one before plus one."""
+    values = side.head(quoted(name), _PILOT)
+    steps = {after - before for before, after in pairwise(values)}
+    return len(values) >= 100 and steps == {1}
+
+
+def _words(side: Side, name: str) -> tuple[str, str]:
+    values = side.head(quoted(name), _PILOT)
+    if not values:
+        return "categorical", ""
+    distinct = len(set(values)) / len(values)
+    if distinct > 0.5 and sum(len(value.split()) for value in values) / len(values) >= _WORDS:
+        return "text", ""
+    if distinct > 0.9 and len(values) >= 100:
+        return "skip", "nearly every row has a label of its own"
+    return "categorical", ""
+
+
+def _expression(side: Side, name: str, kind: str) -> str:
+    """A column in SQL; a conversation is the text of its turns."""
+    type = side.types.get(name, "")
+    if kind == "text" and type.startswith("STRUCT("):
+        return f"array_to_string([turn.content FOR turn IN {quoted(name)}], chr(10))"
+    if kind == "text" and type != "VARCHAR":
+        return f"CAST({quoted(name)} AS VARCHAR)"
+    if kind == "numeric" and not type.startswith(_NUMBERS):
+        return f"CAST({quoted(name)} AS DOUBLE)"
+    return quoted(name)

@@ -1,0 +1,248 @@
+"""Drift over files: each kind of column, slices, missing cells, several formats, and one sentence for bad input."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+
+from shipworthy.data import drift
+from shipworthy.data.drift import DriftQuery, compare
+from shipworthy.errors import BadInput
+from shipworthy.stats.drift.types import Drift, Look
+
+TOPICS = ["my parcel is late again", "the invoice shows a wrong sum", "how do I reset the password", "please refund me"]
+NEW_TOPIC = "can I pay with a crypto wallet"
+
+
+def _rows(seed: int, n: int = 600, *, amount: float = 0.0, new_topic: float = 0.0, gone: float = 0.02) -> list[Any]:
+    rng = np.random.default_rng(seed)
+    topics = np.where(rng.random(n) < new_topic, NEW_TOPIC, rng.choice(TOPICS, n))
+    return [
+        {
+            "id": f"row-{seed}-{i}",
+            "amount": float(rng.normal(amount, 1)),
+            "score": None if rng.random() < gone else float(rng.normal()),
+            "stars": int(rng.integers(1, 6)),
+            "region": str(rng.choice(["north", "south"])),
+            "text": f"{topics[i]} {' '.join(rng.choice(list('abcdefgh'), 3))} {i}",
+            "vector": (rng.normal(size=4) + (5 if topics[i] == NEW_TOPIC else 0)).round(4).tolist(),
+        }
+        for i in range(n)
+    ]
+
+
+def _jsonl(path: Path, rows: list[Any]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def _as(path: Path, kind: str) -> Path:
+    out = path.with_suffix(f".{kind}")
+    options = {"csv": "(HEADER)", "parquet": "(FORMAT parquet)"}[kind]
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT * EXCLUDE (vector) FROM read_json('{path}')) TO '{out}' {options}")
+    return out
+
+
+def _by(found: Look) -> dict[tuple[str, str], Drift]:
+    return {(one.column, one.kind): one for one in found.findings if one.slice is None}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("drift")
+    _jsonl(made / "reference.jsonl", _rows(1))
+    _jsonl(made / "same.jsonl", _rows(2))
+    _jsonl(made / "moved.jsonl", _rows(3, amount=0.5, new_topic=0.2, gone=0.2))
+    return made
+
+
+def test_every_kind_of_column_is_tested_and_ids_are_not(folder: Path) -> None:
+    found = compare(folder / "reference.jsonl", folder / "same.jsonl")
+
+    assert [
+        ("amount", "numeric"),
+        ("score", "missing"),
+        ("score", "numeric"),
+        ("stars", "numeric"),
+        ("region", "categorical"),
+        ("text", "length"),
+        ("text", "vocabulary"),
+        ("text", "classifier"),
+        ("vector", "embedding"),
+        ("vector", "novelty"),
+        ("vector", "classifier"),
+        ("rows", "rows"),
+    ] == [(one.column, one.kind) for one in found.findings]
+    assert ["not_compared"] == [warning.code for warning in found.warnings]
+    assert not any(one.drifted for one in found.findings)
+
+
+def test_what_moved_is_found_and_what_did_not_is_not(folder: Path) -> None:
+    found = compare(folder / "reference.jsonl", folder / "moved.jsonl")
+    drifted = {(one.column, one.kind) for one in found.findings if one.drifted}
+
+    assert "fail" == found.outcome
+    assert drifted >= {
+        ("amount", "numeric"),
+        ("score", "missing"),
+        ("text", "vocabulary"),
+        ("text", "classifier"),
+        ("vector", "embedding"),
+        ("vector", "novelty"),
+        ("rows", "rows"),
+    }
+    assert not drifted & {("score", "numeric"), ("stars", "numeric"), ("region", "categorical")}
+    assert "'crypto'" in _by(found)["text", "vocabulary"].because
+
+
+def test_a_file_beside_itself_has_not_drifted(folder: Path) -> None:
+    found = compare(folder / "reference.jsonl", folder / "reference.jsonl")
+
+    assert not any(one.drifted for one in found.findings)
+
+
+def test_the_same_files_and_seed_give_the_same_look(folder: Path) -> None:
+    files = folder / "reference.jsonl", folder / "moved.jsonl"
+
+    assert compare(*files) == compare(*files)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_formats_give_the_same_answer(folder: Path, kind: str) -> None:
+    query = DriftQuery(columns=("amount", "score", "stars", "region"))
+    lines = compare(folder / "reference.jsonl", folder / "moved.jsonl", query)
+    other = compare(_as(folder / "reference.jsonl", kind), _as(folder / "moved.jsonl", kind), query)
+
+    assert [one.effect.value for one in lines.findings] == pytest.approx([one.effect.value for one in other.findings])
+
+
+def test_rows_beyond_memory_are_counted_with_nearly_the_same_answer(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = folder / "reference.jsonl", folder / "moved.jsonl"
+    held = _by(compare(*files))
+    monkeypatch.setattr(drift, "_WHOLE", 100)
+
+    counted = _by(compare(*files))
+
+    assert held.keys() == counted.keys()
+    for cell in [("amount", "numeric"), ("score", "missing"), ("stars", "numeric"), ("text", "length")]:
+        assert held[cell].effect.value == pytest.approx(counted[cell].effect.value, abs=0.01)
+        assert held[cell].drifted == counted[cell].drifted
+
+
+def test_a_slice_that_moved_is_found_where_the_whole_hides_it(tmp_path: Path) -> None:
+    before, now = _rows(1, 1_000), _rows(2, 1_000)
+    for row in now:
+        row["amount"] += {"north": 0.6, "south": -0.6}[row["region"]] * (row["stars"] == 1)
+    files = _jsonl(tmp_path / "a.jsonl", before), _jsonl(tmp_path / "b.jsonl", now)
+    found = compare(*files, DriftQuery(columns=("amount",), slices=("region", "stars")))
+
+    assert {"region": "north"} in [one.slice for one in found.findings]
+    assert 1 + 2 + 5 == len(found.findings)
+
+
+def test_a_column_that_is_gone_has_drifted(tmp_path: Path) -> None:
+    now = [{key: value for key, value in row.items() if key != "amount"} for row in _rows(2, 100)]
+    found = compare(_jsonl(tmp_path / "a.jsonl", _rows(1, 100)), _jsonl(tmp_path / "b.jsonl", now))
+    gone = _by(found)["amount", "missing"]
+
+    assert gone.drifted
+    assert 1.0 == gone.effect.value
+
+
+def test_numbers_that_became_words_are_compared_as_labels(tmp_path: Path) -> None:
+    before = [{"grade": i % 5} for i in range(100)]
+    now = [{"grade": "ABCDE"[i % 5]} for i in range(100)]
+    found = compare(_jsonl(tmp_path / "a.jsonl", before), _jsonl(tmp_path / "b.jsonl", now))
+
+    assert [("grade", "categorical", True)] == [(one.column, one.kind, one.drifted) for one in found.findings]
+
+
+def test_a_conversation_is_compared_by_the_text_of_its_turns(tmp_path: Path) -> None:
+    def chats(text: str) -> list[Any]:
+        return [{"messages": [{"role": "user", "content": f"{text} number {i}"}]} for i in range(80)]
+
+    found = compare(
+        _jsonl(tmp_path / "a.jsonl", chats("where is parcel")), _jsonl(tmp_path / "b.jsonl", chats("I want to cancel"))
+    )
+
+    assert _by(found)["messages", "vocabulary"].drifted
+
+
+def test_few_rows_are_inconclusive(tmp_path: Path) -> None:
+    files = _jsonl(tmp_path / "a.jsonl", _rows(1, 10)), _jsonl(tmp_path / "b.jsonl", _rows(2, 10))
+
+    assert "inconclusive" == compare(*files).outcome
+
+
+def test_names_with_quotes_are_columns_like_others(tmp_path: Path) -> None:
+    def rows(seed: int) -> list[Any]:
+        rng = np.random.default_rng(seed)
+        return [{'a "b" c\'s': float(rng.normal()), "d'e": str(rng.choice(["x'y", 'z"']))} for _ in range(60)]
+
+    files = _jsonl(tmp_path / "it's a.jsonl", rows(1)), _jsonl(tmp_path / "b.jsonl", rows(2))
+    found = compare(*files, DriftQuery(slices=("d'e",)))
+
+    assert 2 + 2 == len(found.findings)
+
+
+def test_infinite_and_missing_numbers_count_as_missing(tmp_path: Path) -> None:
+    for name, seed in (("a.csv", 1), ("b.csv", 2)):
+        values = np.random.default_rng(seed).normal(size=50).round(3).tolist()
+        (tmp_path / name).write_text("\n".join(["x", *map(str, values), "inf", "-inf", "nan"]) + "\n")
+    found = compare(tmp_path / "a.csv", tmp_path / "b.csv")
+
+    assert [("missing", 53), ("numeric", 50)] == [(one.kind, one.n_current) for one in found.findings]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("none.csv", None, "no such file"),
+        ("empty.csv", b"", "the file is empty"),
+        ("header.csv", b"a,b\n", "the file has no rows"),
+        ("broken.jsonl", b'{"a": 1}\n{"a": \n', "not valid JSON"),
+        ("latin.csv", b"a,b\n1,caf\xe9\n2,x\n", "not UTF-8"),
+        ("short.parquet", b"PAR1abc", "not a whole Parquet file"),
+        ("twice.csv", b"a,a\n1,2\n", "two columns are named 'a'"),
+        ("packed.csv", b"\x1f\x8b\x08\x00abc", "compressed with gzip"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused_in_one_sentence(
+    tmp_path: Path, name: str, content: bytes | None, said: str
+) -> None:
+    good = tmp_path / "good.csv"
+    good.write_text("a,b\n" + "1,2\n" * 30)
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(BadInput, match=said) as caught:
+        compare(good, tmp_path / name)
+
+    assert "\n" not in str(caught.value)
+    assert name in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "query", [DriftQuery(columns=("amonut",)), DriftQuery(kinds={"amonut": "skip"}), DriftQuery(slices=("amonut",))]
+)
+def test_an_unknown_column_is_refused(folder: Path, query: DriftQuery) -> None:
+    with pytest.raises(BadInput, match="'amonut'"):
+        compare(folder / "reference.jsonl", folder / "same.jsonl", query)
+
+
+def test_a_kind_that_a_column_cannot_be_is_refused(folder: Path) -> None:
+    with pytest.raises(BadInput, match="text"):
+        compare(folder / "reference.jsonl", folder / "same.jsonl", DriftQuery(kinds={"text": "numeric"}))
+
+
+def test_embeddings_of_two_models_are_refused(tmp_path: Path) -> None:
+    rows = [[{"v": [1.0] * width} for _ in range(30)] for width in (3, 4)]
+
+    with pytest.raises(BadInput, match="embed both with one model"):
+        compare(_jsonl(tmp_path / "a.jsonl", rows[0]), _jsonl(tmp_path / "b.jsonl", rows[1]))

@@ -124,7 +124,7 @@ class FastPath:
     def __init__(self, kind: str, keys: Sequence[str]) -> None:
         self._kind = kind
         known = _PATHS.get(kind)
-        self._decoder = None if known is None else msgspec.json.Decoder(known[0])
+        self._decoder: msgspec.json.Decoder[Any] | None = None if known is None else msgspec.json.Decoder(known[0])
         self._columns = None if known is None else known[1]
         self._keys = [b'"' + key.encode() + b'"' for key in keys[:16]]
 

@@ -145,7 +145,7 @@ def _implicit(faults: Faults) -> list[dict[str, Any]]:
 
 
 def _transcripts(faults: Faults) -> dict[str, Any]:
-    """Anthropic HH: "\\n\\nHuman: ...\\n\\nAssistant: ..." on both sides; what follows the last common marker differs."""
+    """Anthropic HH: "Human: ..." and "Assistant: ..." on both sides; what follows the last common marker differs."""
     chosen, rejected = faults.text("chosen"), faults.text("rejected")
     for name, text in (("chosen", chosen), ("rejected", rejected)):
         if text and _HH_TURN not in text:

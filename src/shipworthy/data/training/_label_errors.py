@@ -19,7 +19,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FEATURES = 2_048
+FEATURES = 1_024
 _RIDGE = 1.0
 _BLOCK = 4_096
 _MARGIN = 0.3

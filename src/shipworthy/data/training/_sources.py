@@ -93,7 +93,7 @@ def _raw(path: str) -> "IO[bytes]":
     if "://" not in path:
         return Path(path).open("rb")
     try:
-        import fsspec
+        import fsspec  # type: ignore[import-untyped,unused-ignore]
     except ImportError:
         raise MissingExtra(
             f"{path}: reading a URL needs fsspec; pip install fsspec and the file system's package"

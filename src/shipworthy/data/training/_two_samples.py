@@ -34,5 +34,5 @@ def top_terms(ours: Sequence[str], theirs: Sequence[str], *, most: int = 5) -> t
 def _shares(texts: Sequence[str]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for text in texts:
-        counts.update({word: 1 / len(texts) for word in set(_WORD.findall(text.lower()))})  # type: ignore[dict-item]
+        counts.update({word: 1 / len(texts) for word in set(_WORD.findall(text.lower()))})
     return counts

@@ -17,7 +17,7 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 
 class Turn(msgspec.Struct, gc=False):
-    """One turn of a conversation. `tool_calls` as OpenAI writes them; `weight` is what a trainer multiplies (0 or 1)."""
+    """One turn of a conversation. `tool_calls` as OpenAI writes them; a trainer multiplies the loss by `weight`."""
 
     role: str
     content: str
@@ -37,7 +37,8 @@ class Row(msgspec.Struct, kw_only=True):
         rejected: the other side of a preference pair.
         prompt_rejected: the prompt of the other side, where it differs.
         label: class label, or the thumb of a KTO row.
-        contexts: retrieved passages. `tools`: declared functions, name -> JSON Schema of the parameters; None: nothing is declared.
+        contexts: retrieved passages.
+        tools: declared functions, name -> JSON Schema of the parameters; None: nothing is declared.
         schema: JSON Schema of this row's target. `group`: what the row belongs to (a document, a user).
     """
 

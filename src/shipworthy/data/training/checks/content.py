@@ -2,49 +2,41 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from shipworthy.data.training.batch import Batch
 from shipworthy.data.training.checks import Desk
 
-_REFUSING_WORDS = frozenset(
-    [
-        b"sorry",
-        b"can't",
-        b"cannot",
-        b"unable",
-        b"won't",
-        b"decline",
-        b"comfortable",
-        b"can\xe2\x80\x99t",
-        b"refuse",
-        b"inappropriate",
-    ]
-)
-_REFUSING = re.compile(
-    r"sorry|can[’' ]?t\b|cannot|can not|unable|won[’']t|decline|comfortable|refuse|inappropriate", re.IGNORECASE
-)
+_REFUSING = ("sorry", "can't", "can’t", "cannot", "can not", "unable", "won't", "decline", "comfortable", "refuse")
+"""Every phrase of `metrics.refusal` that opens a refusal holds one of these, but for those that only judge."""
 _BOILERPLATE = re.compile(
     r"\bas an? (?:ai|artificial intelligence)(?: language)? (?:model|assistant)\b|\bi am an ai\b|\bi'm an ai\b"
     r"|\bmy knowledge cutoff\b|\bmy training data\b|\bi hope this helps\b|\bas a large language model\b"
     r"|\btrained by (?:openai|anthropic|google|meta)\b|\b(?:chatgpt|openai)\b",
     re.IGNORECASE,
 )
-_BOILERPLATE_WORDS = frozenset(
-    [b"ai", b"cutoff", b"training", b"hope", b"openai", b"chatgpt", b"anthropic", b"llm", b"language"]
+_BOILERPLATE_WORDS = (
+    *("as an ai", "as a ai", "artificial intelligence", "am an ai", "'m an ai", "knowledge cutoff", "my training data"),
+    *("i hope this helps", "large language model", "trained by", "chatgpt", "openai"),
 )
 _UNSAFE = re.compile(
-    r"\b(?:kill (?:yourself|myself|himself|herself|them all|all (?:of )?(?:the )?\w+s)|commit(?:ting)? suicide|(?:make|build|building) a (?:pipe )?bomb"
-    r"|cook(?:ing)? meth|child porn\w*|rap(?:e|ed|ing) (?:her|him|women|girls|a|the)|terrorist attack|mass shooting|ethnic cleansing|heil hitler"
+    r"\b(?:kill (?:yourself|myself|himself|herself|them all|all (?:of )?(?:the )?\w+s)|commit(?:ting)? suicide"
+    r"|(?:make|build|building) a (?:pipe )?bomb|cook(?:ing)? meth|child porn\w*"
+    r"|rap(?:e|ed|ing) (?:her|him|women|girls|a|the)|terrorist attack|mass shooting|ethnic cleansing|heil hitler"
     r"|gas the jews|nerve gas|hate (?:all )?(?:women|jews|muslims|blacks|gays|immigrants|trans people|gay people"
-    r"|black people|disabled people)|subhumans?|slit (?:your|my|his|her) (?:throat|wrists?)|overdose on|self[- ]harm)\b",
+    r"|black people|disabled people)|subhumans?|slit (?:your|my|his|her) (?:throat|wrists?)|overdose on"
+    r"|self[- ]harm)\b",
     re.IGNORECASE,
 )
-_UNSAFE_WORDS = frozenset(
-    b"kill suicide bomb meth porn child rape raped raping terrorist shooting cleansing hitler gas hate subhuman subhumans slit overdose "
-    b"self-harm harm pornography".split()
-)
+_UNSAFE_WORDS: Mapping[bytes, str] = {
+    b"kill": "kill ", b"suicide": " suicide", b"bomb": " bomb", b"meth": " meth", b"child": "child porn",
+    b"rape": "rape ", b"raped": "raped ", b"raping": "raping ", b"terrorist": "terrorist ", b"shooting": "mass shoot",
+    b"cleansing": "ethnic ", b"hitler": "heil ", b"gas": " gas", b"jews": "gas the", b"hate": "hate ",
+    b"subhuman": "subhuman", b"subhumans": "subhumans", b"slit": "slit ", b"overdose": "overdose ",
+    b"harm": "harm",
+}  # fmt: skip
+"""A word that must occur -> the letters at which the pattern is tried."""
 _TRACKED = 100_000
 _HALF = 0.5
 _OPENING, _LEAST_LENGTH, _BOILERPLATE_SHARE, _LEAST_ROWS = 40, 120, 0.2, 50
@@ -59,13 +51,12 @@ class Content:
         self._ends: Counter[str] = Counter()
         self._long = 0
         self._free = 0
-        self._unsafe = 0
 
     def look(self, batch: Batch) -> None:
         for part, column in batch.parts:
-            if not _UNSAFE_WORDS.isdisjoint(column.words):
-                for index, match in column.hits(_UNSAFE):
-                    self._found.add("unsafe_content", batch, index, part, column.excerpt(match, index))
+            anchors = [anchor for word, anchor in _UNSAFE_WORDS.items() if word in column.words]
+            for index, match in column.near(anchors, _UNSAFE):
+                self._found.add("unsafe_content", batch, index, part, column.excerpt(match, index))
         if batch.completion_N is None or (batch.label_N is not None and not isinstance(batch.label_N[0], bool)):
             return
         self._refusals(batch, batch.completion_N)
@@ -73,18 +64,16 @@ class Content:
 
     def _refusals(self, batch: Batch, said: Sequence[str]) -> None:
         column = batch.completions
-        if not _REFUSING_WORDS.isdisjoint(column.words):
-            for index in dict.fromkeys(index for index, _ in column.hits(_REFUSING)):
-                if _refuses(said[index][:600]):
-                    self._found.add("refusal", batch, index, "completion", said[index])
-        if not _BOILERPLATE_WORDS.isdisjoint(column.words):
-            for index, match in column.hits(_BOILERPLATE):
-                self._found.add("assistant_boilerplate", batch, index, "completion", column.excerpt(match, index))
+        for index in column.holding(_REFUSING):
+            if _refuses(said[index][:600]):
+                self._found.add("refusal", batch, index, "completion", said[index])
+        for index, match in column.near(_BOILERPLATE_WORDS, _BOILERPLATE):
+            self._found.add("assistant_boilerplate", batch, index, "completion", column.excerpt(match, index))
 
     def _shared(self, said: Sequence[str]) -> None:
         self._free += len(said)
         if len(self._said) < _TRACKED:
-            self._said.update(said)
+            self._said.update(filter(None, said))
         long = [text for text in said if len(text) >= _LEAST_LENGTH]
         self._long += len(long)
         if long and len(self._openings) < _TRACKED:
@@ -122,10 +111,8 @@ class Repeats:
     def look(self, batch: Batch) -> None:
         if len(self._seen) >= self.MOST or batch.kind == "tool_prompts":
             return
-        columns = [batch.prompt_N]
-        for column in (batch.completion_N, batch.rejected_N, batch.system_N):
-            if column is not None:
-                columns.append(column)
+        optional = (batch.completion_N, batch.rejected_N, batch.system_N)
+        columns = [batch.prompt_N, *(column for column in optional if column is not None)]
         hashes = list(map(hash, zip(*columns, strict=True)))
         wanted = len(hashes)
         if len(set(hashes)) == wanted and self._seen.isdisjoint(hashes):

@@ -108,7 +108,7 @@ class Labels:
         classes = [spelling(label) for label in self._given]
         n = len(set(classes))
         if len(classes) < _LEAST_ROWS or not 2 <= n <= min(_MOST_CLASSES, len(classes) // 5):
-            said = f"needs {_LEAST_ROWS} rows and at least 5 rows a class; there are {len(classes):,} rows of {n:,} classes"
+            said = f"needs {_LEAST_ROWS} rows, 5 a class; there are {len(classes):,} rows of {n:,} classes"
             self._desk.skipped.append(Skipped(check="probable_label_error", because=said))
             return
         from shipworthy.data.training._label_errors import probable_errors
@@ -117,7 +117,8 @@ class Labels:
         known = sorted(names)
         code = {name: i for i, name in enumerate(known)}
         for issue in probable_errors(self._texts, [code[name] for name in classes]):
-            said = f"labelled {self._given[issue.row]!r}, looks like {names[known[issue.suggested]]!r} ({issue.confidence:.0%})"
+            other = names[known[issue.suggested]]
+            said = f"labelled {self._given[issue.row]!r}, looks like {other!r} ({issue.confidence:.0%})"
             if hash(normal(self._texts[issue.row])) not in self._conflicting:
                 self._found.at("probable_label_error", self._where[issue.row], "label", self._texts[issue.row], said)
 

@@ -12,7 +12,7 @@ from shipworthy.data.training.checks import Desk
 _COMMON = {
     "en": "the of and to is that it for you with are this have not be what how was your from can please my",
     "de": "der die und das ist nicht ich ein eine mit für auf sie den von zu wie was bitte sich auch wir haben kann",
-    "fr": "le la les et est une des pour que dans pas vous je qui sur avec ce au mais comment quel nous cette votre mon",
+    "fr": "le la les et est une des pour que dans pas vous je qui sur avec ce au mais comment quel nous cette mon",
     "es": "el los las una que en por con para como está del pero más cómo qué usted mi puedo quiero esta muy hay",
     "it": "il che di gli una per non con sono come della nel questo mi più anche perché quale vorrei del ho può",
     "pt": "o os uma que não com para como você do da em mais por meu qual está isso quero são ao foi minha",

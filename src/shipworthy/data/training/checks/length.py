@@ -86,7 +86,7 @@ class Length:
     def histograms(self) -> tuple[Histogram, ...]:
         """Lengths of prompts and completions, in bins that double."""
         named = (("Length of prompts", self._prompts), ("Length of completions", self._completions))
-        return tuple(histogram(name, "characters", sizes) for name, sizes in named if sizes and max(sizes))
+        return tuple(histogram(name, "characters", sizes) for name, sizes in named if any(sizes))
 
 
 def quantile(sizes: Counter[int], share: float) -> float:

@@ -4,7 +4,7 @@ Sources: ISO/IEC 7812-1 (Luhn), ISO 13616 and 7064 (IBAN, mod 97), RFC 2606 and 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from shipworthy.data.training.batch import Batch, Column
 from shipworthy.data.training.checks import Desk
@@ -12,7 +12,13 @@ from shipworthy.data.training.checks import Desk
 _DIGIT_CLASSES = bytes.maketrans(b"123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"0" * 9 + b"A" * 26)
 _EMAIL = re.compile(r"(?<![\w.+-])[A-Za-z0-9][\w.%+-]{0,63}@((?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24})\b", re.ASCII)
 _RESERVED = re.compile(r"(?:^|\.)(?:example\.(?:com|org|net)|example|test|invalid|localhost)$", re.IGNORECASE)
-_CARD = re.compile(r"(?<![\d.])[3-6]\d{3}(?:[ -]?\d){9,15}(?![\d])")
+_RUN = re.compile(r"[+(]?\d[\d ().-]{5,30}\d")
+"""What may be a number of any kind; the patterns below then look at it alone."""
+_CARD = re.compile(
+    r"(?<![\d.])(?:4\d{3}|5[1-5]\d\d|2[2-7]\d\d|6011|65\d\d|35[2-8]\d)(?:([ -]?)\d{4}\1\d{4}\1\d{4})(?![\d.])"
+    r"|(?<![\d.])3[47]\d\d[ -]?\d{6}[ -]?\d{5}(?![\d.])"
+)
+"""Visa, Mastercard, Discover, JCB (4 groups of 4) and American Express; other lengths are mostly just numbers."""
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
 _IBAN_LENGTH = {
     "AT": 20,
@@ -49,26 +55,38 @@ _IBAN_LENGTH = {
     "IL": 23,
 }
 _PHONE = re.compile(
-    r"(?<![\w.+-])(?:\+\d{1,3}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d{1,4}(?:[ .-]?\d{2,4}){1,5}"
+    r"(?<![\w.+-])(?<!\d )(?:\+\d{1,3}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d{1,4}(?:[ .-]?\d{2,4}){1,5}"
     r"|\(\d{3}\) ?\d{3}[-. ]\d{4}|\d{3}[-.]\d{3}[-.]\d{4})(?![\w-])"
 )
 _SOCIAL = re.compile(r"(?<![\d-])(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\d-])")
 _ADDRESS = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
-_SECRET = re.compile(
-    r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36,}|\bgithub_pat_\w{22,}|\bglpat-[\w-]{20,}"
-    r"|\bsk-(?:proj-|ant-)?[\w-]{20,}|\b[sr]k_live_[A-Za-z0-9]{16,}|\bxox[abprs]-[\w-]{10,}|\bAIza[\w-]{35}"
-    r"|\bhf_[A-Za-z0-9]{30,}|\bnpm_[A-Za-z0-9]{36}|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"
-    r"|-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----"
-    r"|\b(?:password|passwd|api[_-]?key|secret[_-]?key|access[_-]?token)\b[\"']?\s?[:=]\s?[\"']?(?=[^\s\"'\0]*\d)[^\s\"'\0<>{}]{8,}",
+_SECRETS: dict[str, re.Pattern[str]] = {
+    mark.lower(): re.compile(pattern, re.ASCII)
+    for mark, pattern in {
+        "AKIA": r"\bAKIA[0-9A-Z]{16}\b",
+        "ASIA": r"\bASIA[0-9A-Z]{16}\b",
+        "ghp_": r"\bghp_[A-Za-z0-9]{36,}",
+        "gho_": r"\bgho_[A-Za-z0-9]{36,}",
+        "ghs_": r"\bghs_[A-Za-z0-9]{36,}",
+        "github_pat_": r"\bgithub_pat_\w{22,}",
+        "glpat-": r"\bglpat-[\w-]{20,}",
+        "sk-": r"\bsk-(?:proj-|ant-)?(?=[\w-]*\d)[\w-]{20,}",
+        "k_live_": r"\b[sr]k_live_[A-Za-z0-9]{16,}",
+        "xox": r"\bxox[abprs]-[\w-]{10,}",
+        "AIza": r"\bAIza[\w-]{35}",
+        "hf_": r"\bhf_[A-Za-z0-9]{30,}",
+        "npm_": r"\bnpm_[A-Za-z0-9]{36}",
+        "eyJ": r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}",
+        " PRIVATE KEY": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
+    }.items()
+}
+"""Keys whose maker gave them a shape. The mark, in small letters, says where to look."""
+_ASSIGNED = re.compile(
+    r"\b(?:password|passwd|api[_-]?key|secret[_-]?key|access[_-]?token)\b[\"']?\s?[:=]\s?[\"']?"
+    r"(?=[^\s\"'\0]*\d)[^\s\"'\0<>{},;]{8,}",
     re.ASCII | re.IGNORECASE,
 )
-_SECRET_MARKS = (
-    *("AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "sk-", "k_live_", "xox", "AIza"),
-    *("hf_", "npm_", "eyJ", "PRIVATE KEY-----"),
-)
-_SECRET_WORDS = frozenset(
-    [b"password", b"passwd", b"api", b"apikey", b"api_key", b"secret_key", b"access_token", b"secret"]
-)
+_ASSIGNED_WORDS = ("password", "passwd", "api_key", "api-key", "apikey", "secret_key", "access_token")
 
 
 class Privacy:
@@ -78,44 +96,47 @@ class Privacy:
     def look(self, batch: Batch) -> None:
         for part, column in batch.parts:
             for code, index, match in _hits(column):
-                self._found.add(code, batch, index, part, _masked(code, column, match, index))
+                self._found.add(code, batch, index, part, _masked(column, match, index))
 
     def close(self) -> None:
         pass
 
 
 def _hits(column: Column) -> Iterator[tuple[str, int, re.Match[str]]]:
-    joined = column.joined
-    if "@" in joined:
-        for index, match in column.hits(_EMAIL):
+    if "@" in column.joined:
+        for index, match in column.near(("@",), _EMAIL):
             if not _RESERVED.search(match[1]):
                 yield "email_address", index, match
-    if any(mark in joined for mark in _SECRET_MARKS) or not _SECRET_WORDS.isdisjoint(column.words):
-        for index, match in column.hits(_SECRET):
+    for mark, pattern in _SECRETS.items():
+        for index, match in column.near((mark,), pattern):
             yield "secret", index, match
-    yield from _numbers(column)
+    for index, match in column.near(_ASSIGNED_WORDS, _ASSIGNED):
+        yield "secret", index, match
+    yield from _by_shape(column)
 
 
-def _numbers(column: Column) -> Iterator[tuple[str, int, re.Match[str]]]:
-    shape = column.raw.translate(_DIGIT_CLASSES, b" -()+")
-    if b"0.0" in shape or b"000.000" in shape:
-        for index, match in column.hits(_ADDRESS):
-            if _public(match[0]):
-                yield "ip_address", index, match
+def _by_shape(column: Column) -> Iterator[tuple[str, int, re.Match[str]]]:
+    """Numbers; a batch without a long enough run of digits is passed over."""
+    shape = column.raw.translate(_DIGIT_CLASSES, b" -()+.")
     if b"AA00" in shape:
         for index, match in column.hits(_IBAN):
             if iban(match[0]):
                 yield "iban", index, match
-    if b"0000000" not in shape.replace(b".", b""):
-        return
-    for index, match in column.hits(_CARD):
-        if luhn(match[0]):
-            yield "card_number", index, match
-    for index, match in column.hits(_SOCIAL):
-        yield "social_security_number", index, match
-    for index, match in column.hits(_PHONE):
-        if 8 <= sum(map(str.isdigit, match[0])) <= 15:
-            yield "phone_number", index, match
+    if b"0000000" in shape or any(b".".join(digits) in column.raw.translate(_DIGIT_CLASSES) for digits in _DOTTED):
+        for index, run in column.hits(_RUN):
+            yield from ((code, index, match) for code, match in _numbers(column, index, run))
+
+
+_DOTTED = ([b"0", b"0", b"0"], [b"0", b"00", b"0"], [b"0", b"000", b"0"])
+
+
+def _numbers(column: Column, index: int, run: re.Match[str]) -> Iterator[tuple[str, re.Match[str]]]:
+    """What one run of digits is; each pattern sees the characters around it."""
+    end = column.starts[index] + len(column.values[index])
+    for code, (pattern, holds) in _NUMBERS.items():
+        for match in pattern.finditer(column.joined, run.start(), min(end, run.end() + 8)):
+            if holds(match[0]):
+                yield code, match
 
 
 def luhn(text: str) -> bool:
@@ -146,7 +167,15 @@ def _public(text: str) -> bool:
     return not private and not documented
 
 
-def _masked(code: str, column: Column, match: re.Match[str], index: int) -> str:
+_NUMBERS: Mapping[str, tuple[re.Pattern[str], Callable[[str], bool]]] = {
+    "card_number": (_CARD, luhn),
+    "social_security_number": (_SOCIAL, bool),
+    "phone_number": (_PHONE, lambda text: 8 <= sum(map(str.isdigit, text)) <= 15),
+    "ip_address": (_ADDRESS, _public),
+}
+
+
+def _masked(column: Column, match: re.Match[str], index: int) -> str:
     """The place with the value itself hidden, so that a report does not spread it."""
     kept = match[0][:4]
     return column.excerpt(match, index).replace(match[0], kept + "…" * (len(match[0]) > 4))

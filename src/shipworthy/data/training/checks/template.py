@@ -25,7 +25,7 @@ _NO_LIMIT = 1_000_000
 
 
 class _Row(NamedTuple):
-    index: int
+    at: int
     whole: Rendered
     prompt: str
 
@@ -54,7 +54,7 @@ class Template:
         rows = list(filter(None, (self._rendered(batch, index) for index in range(len(batch)))))
         whole = self._tokenizer.encode_batch([row.whole.text for row in rows], add_special_tokens=False)
         for row, encoding in zip(rows, whole, strict=True):
-            self._measure(batch, row.index, encoding.ids)
+            self._measure(batch, row.at, encoding.ids)
             if self._folder.template is not None:
                 self._stops(batch, row, encoding)
         self._round_trip(batch)
@@ -117,11 +117,11 @@ class Template:
             if token in stops and span[0] >= begin
         ]
         if not behind:
-            self._found.add("missing_eos", batch, row.index, "rendered", row.whole.text[-80:])
+            self._found.add("missing_eos", batch, row.at, "rendered", row.whole.text[-80:])
         elif self._folder.template is not None and self._folder.template.covers:
             at = behind[-1][0]
             if not any(first <= at < last for first, last in row.whole.learned):
-                self._found.add("stop_token_masked", batch, row.index, "rendered", row.whole.text[-80:])
+                self._found.add("stop_token_masked", batch, row.at, "rendered", row.whole.text[-80:])
 
     def _round_trip(self, batch: Batch) -> None:
         assert self._tokenizer is not None

@@ -33,6 +33,8 @@ _HEADS: Mapping[str, str] = {
     "q-a": "Q:",
 }
 _TAILS = ("\n\n###\n\n", " ->", "=>", "### Response:", "Assistant:", "ASSISTANT:", "Answer:", "\nA:", "Output:")
+_WEAK = frozenset(["plain", "question-answer", "q-a", "Answer:", "A:", "Output:", "=>", "->"])
+"""Marks that people also write without any template; alone among plain prompts they are none."""
 _LOOP = re.compile(r"\b(\w[\w'-]*)(?:\W{1,3}\1\b){3,}", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.!?\n])\s+")
 _PLAIN_TEXT_KINDS = ("text", "prompt_completion", "prompt", "preference")
@@ -48,10 +50,14 @@ class Text:
     def look(self, batch: Batch) -> None:
         self._empty(batch)
         for part, column in batch.parts:
-            self._marks(batch, part, column)
+            if self._found.wanted("placeholder"):
+                self._placeholders(batch, part, column)
+            if self._found.wanted("special_token") or self._found.wanted("double_bos"):
+                self._marks(batch, part, column)
         if batch.label_N is None or isinstance(batch.label_N[0], bool):
             self._completions(batch)
-        self._templates(batch)
+        if self._found.wanted("mixed_templates"):
+            self._templates(batch)
 
     # --- emptiness and repetition ---
 
@@ -87,13 +93,14 @@ class Text:
         pairs = zip(batch.prompt_N, said, strict=True)
         for index in [i for i, (asked, text) in enumerate(pairs) if len(asked) > 20 and text.startswith(asked)]:
             self._found.add("prompt_echoed", batch, index, "completion", said[index])
-        self._loops(batch, said)
+        if self._found.wanted("loop"):
+            self._loops(batch, said)
         if "```" in batch.completions.joined:
             for index in [i for i, text in enumerate(said) if text.count("```") % 2]:
                 self._found.add("unclosed_fence", batch, index, "completion", said[index][-120:])
 
     def _loops(self, batch: Batch, said: Iterable[str]) -> None:
-        words = batch.completions.raw.split()
+        words = batch.completions.tokens
         if b"\1\1\1" in bytes(map(eq, words, words[1:])):
             for index, match in batch.completions.hits(_LOOP):
                 if not match[1].isdigit():
@@ -113,13 +120,15 @@ class Text:
 
     # --- marks of templates and people ---
 
-    def _marks(self, batch: Batch, part: str, column: Column) -> None:
+    def _placeholders(self, batch: Batch, part: str, column: Column) -> None:
         joined = column.joined
         if "[" in joined or "{{" in joined or "<" in joined or not _PLACEHOLDER_WORDS.isdisjoint(column.words):
             for index, match in column.hits(_PLACEHOLDER):
                 if match[0][0] in "[<{lL" or match[0].isupper():
                     self._found.add("placeholder", batch, index, part, column.excerpt(match, index))
-        if not any(mark in joined for mark in _SPECIAL_MARKS):
+
+    def _marks(self, batch: Batch, part: str, column: Column) -> None:
+        if not any(mark in column.joined for mark in _SPECIAL_MARKS):
             return
         for index, match in column.hits(_TWO_BOS):
             self._found.add("double_bos", batch, index, part, column.excerpt(match, index))
@@ -146,10 +155,12 @@ class Text:
             places.extend((batch.where(index), batch.prompt_N[index]) for index in indices)
 
     def close(self) -> None:
-        self._desk.measures["template_variants"] = float(len(self._variants))
-        if len(self._variants) < 2:
+        if not self._variants:
             return
         usual = max(self._variants, key=self._variants.__getitem__)
+        for name in [name for name in self._variants if usual == "plain" and _WEAK.issuperset(name.split(" … "))]:
+            self._variants["plain"] += self._variants.pop(name) if name != "plain" else 0
+        self._desk.measures["template_variants"] = float(len(self._variants))
         for name, n in self._variants.items():
             if name != usual:
                 kept = self._odd.get(name, [])

@@ -1,0 +1,203 @@
+"""`shipworthy data check FILE...`: look at every row of training data.
+
+Exit codes: 0 nothing worse than a warning, and all limits are kept · 2 a file or some rows cannot be read ·
+10 a defect of severity error, or a limit is broken.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shipworthy.errors import BadInput
+
+if TYPE_CHECKING:
+    from shipworthy.data.training.limits import LimitFinding
+    from shipworthy.data.training.types import DataReport, Found, Options
+
+CLEAN, BAD_INPUT, BLOCK = 0, 2, 10
+_SHOWN_EXAMPLES = 3
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="files, folders, patterns or URLs; JSONL, JSON, CSV, Parquet; .gz, .zst",
+    )
+    add("--kind", metavar="NAME", help="format of the rows; default: recognised from their columns")
+    add("--goal", choices=("style", "vocabulary", "task", "domain"), help="what is trained for, for advice on size")
+    add("--target", choices=("text", "json", "sql"), help="what completions are; default: recognised")
+    add("--schema", metavar="FILE", help="JSON Schema that every JSON target must keep to")
+    add("--database", metavar="FILE", help="SQLite database on which every SQL target must run (read-only)")
+    add("--tokenizer", metavar="FOLDER", help="the model's tokenizer.json and chat template")
+    add("--inference-template", metavar="FILE", help="chat template that is used in serving, if it is another")
+    add("--max-length", type=int, metavar="TOKENS", help="what the trainer keeps of a row")
+    add("--max-characters", type=int, default=100_000, metavar="N", help="a longer row is an error (default 100000)")
+    add("--production", metavar="FILE", help="inputs from production, to see whether the set looks like them")
+    add("--only", action="append", default=[], metavar="NAME", help="a group of checks or a code; repeats, or commas")
+    add("--skip", action="append", default=[], metavar="NAME", help="a group of checks or a code; repeats, or commas")
+    add(
+        "--limit", action="append", default=[], metavar="NAME=VALUE", help="truncated=1%%, template_variants=1; repeats"
+    )
+    add("--examples", type=int, default=5, metavar="K", help="places shown of each defect (default 5)")
+    add("--review-sample", type=Path, metavar="FILE", help="write 5 to 10 %% of the rows for people to rate (JSONL)")
+    add(
+        "-o",
+        "--output",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="report: .html, .md, .json; repeats",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    from shipworthy.cli._progress import Progress
+    from shipworthy.data.training.check import check
+    from shipworthy.data.training.limits import evaluate_limits
+
+    options = _options(args)
+    limits = dict(map(_limit, args.limit))
+    _can_be_written([*args.output, *([args.review_sample] if args.review_sample else [])])
+    bar = Progress(quiet=args.quiet)
+    try:
+        report = check(args.files, options, progress=lambda path, done, total: bar.update("reading", done, total, path))
+    finally:
+        bar.close()
+    judged = evaluate_limits(report, limits)
+    _write(report, judged, args.output)
+    if args.review_sample:
+        _review(args)
+    print(_document(report, judged) if args.json else _text(report, judged, args))
+    if report.bad:
+        raise BadInput(_bad_rows(report))
+    broken = report.worst() == "error" or any(one.outcome != "pass" for one in judged)
+    return BLOCK if broken else CLEAN
+
+
+# --- options ---------------------------------------------------------------------------------------------------------
+
+
+def _options(args: argparse.Namespace) -> "Options":
+    from shipworthy.data.training.types import Options
+
+    for name, least in (("examples", 0), ("max_characters", 1), ("max_length", 1)):
+        value = getattr(args, name)
+        if value is not None and value < least:
+            raise BadInput(f"--{name.replace('_', '-')} must be {least} or more, not {value}")
+    names = ("kind", "goal", "target", "schema", "database", "tokenizer", "inference_template", "production")
+    return Options(
+        **{name: getattr(args, name) for name in names},
+        only=_names(args.only),
+        skip=_names(args.skip),
+        examples=args.examples,
+        max_characters=args.max_characters,
+        max_length=args.max_length,
+    )
+
+
+def _names(given: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name.strip() for one in given for name in one.split(",") if name.strip())
+
+
+def _limit(given: str) -> tuple[str, str]:
+    name, equals, value = given.partition("=")
+    if not equals:
+        raise BadInput(f"--limit wants NAME=VALUE, for example truncated=1%, not {given!r}")
+    return name.strip(), value
+
+
+def _can_be_written(paths: Sequence[Path]) -> None:
+    """Before minutes of reading, not after. Raises: BadInput."""
+    for path in paths:
+        if path.suffix not in (".html", ".md", ".json", ".jsonl"):
+            raise BadInput("a report is .html, .md or .json, a review sample .jsonl", where=str(path))
+        if not path.parent.is_dir():
+            raise BadInput(f"there is no folder {path.parent}; make it first", where=str(path))
+        if path.is_dir():
+            raise BadInput("this is a folder where a file is needed", where=str(path))
+
+
+# --- output ----------------------------------------------------------------------------------------------------------
+
+
+def _write(report: "DataReport", judged: Sequence["LimitFinding"], paths: Sequence[Path]) -> None:
+    if not paths:
+        return
+    from shipworthy.store.files import write_atomic
+    from shipworthy.web.data_report import render
+
+    for path in paths:
+        write_atomic(path, render(report, path.suffix.removeprefix("."), limits=judged).encode())
+
+
+def _review(args: argparse.Namespace) -> None:
+    from shipworthy.data.training.review import as_jsonl, review_sample
+    from shipworthy.store.files import write_atomic
+
+    write_atomic(args.review_sample, as_jsonl(review_sample(args.files, kind=args.kind)))
+
+
+def _document(report: "DataReport", judged: Sequence["LimitFinding"]) -> str:
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode({"report": report, "limits": judged}), indent=2).decode()
+
+
+def _text(report: "DataReport", judged: Sequence["LimitFinding"], args: argparse.Namespace) -> str:
+    lines = [_head(report), *(f"  {one.path}: {one.kind}, {one.rows:,} rows" for one in report.sources[:12])]
+    if len(report.sources) > 12:
+        lines.append(f"  … and {len(report.sources) - 12} more files")
+    for found in report.findings:
+        lines += _found(found, min(_SHOWN_EXAMPLES, args.examples))
+    lines += [f"{one.outcome:<12} {one.because}" for one in judged]
+    lines += [f"not run: {one.check} ({one.because})" for one in report.skipped]
+    return "\n".join([*lines, f"Next: {_next(report, args)}"])
+
+
+def _head(report: "DataReport") -> str:
+    kept_out = f", {report.bad:,} bad rows kept out" if report.bad else ""
+    tally = [
+        _plural(sum(f.severity == level for f in report.findings), level) for level in ("error", "warning", "note")
+    ]
+    looked = f"{len(report.checks)} kinds of defect looked for"
+    return f"{_plural(report.rows, 'row')}{kept_out}: {', '.join(tally)} ({looked})"
+
+
+def _plural(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def _found(found: "Found", most: int) -> list[str]:
+    lines = [f"{found.severity:<8} {found.code}: {found.title} ({_plural(found.count, 'row')}, {found.share:.2%})"]
+    for place in found.examples[:most]:
+        because = f" ({place.because})" if place.because else ""
+        lines.append(f"           {place.where} {place.part}: {place.excerpt}{because}")
+    return [*lines, f"           {found.remedy}"]
+
+
+def _next(report: "DataReport", args: argparse.Namespace) -> str:
+    if report.worst() == "error":
+        return "repair the rows above and check again" + (
+            "" if args.output else "; -o report.html shows them as a page"
+        )
+    return f"shipworthy data split {' '.join(args.files)} --out split"
+
+
+def _bad_rows(report: "DataReport") -> str:
+    places = [
+        (place.where, place.excerpt)
+        for found in report.findings
+        if found.code in ("not_json", "missing_field", "wrong_type", "another_kind")
+        for place in found.examples
+    ]
+    if not places:
+        return f"{report.bad:,} rows cannot be read; they were kept out"
+    (where, why), others = places[0], places[1:]
+    lines = ", ".join(place.rpartition(":")[2] for place, _ in others[:5])
+    more = f" (and {report.bad - 1:,} more bad rows: line {lines}{', …' if report.bad > 6 else ''})" if others else ""
+    return f"{where}: {why}{more}"

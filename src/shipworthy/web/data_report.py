@@ -1,0 +1,166 @@
+"""The report of `shipworthy data check`: one HTML page in the look of the verdict's, Markdown, or JSON."""
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import msgspec
+
+from shipworthy.data.training.limits import LimitFinding
+from shipworthy.data.training.types import SEVERITIES, DataReport, Found, Histogram, Severity
+from shipworthy.errors import UnknownName
+from shipworthy.web._format import count, plural, printable, shorten
+from shipworthy.web._histogram import Bar, columns, rows
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+Kind = Literal["html", "md", "json"]
+MOST_FINDINGS, MOST_SOURCES, MOST_LABELS, MOST_EXAMPLES = 100, 50, 30, 50
+_LONGEST = 60_000
+"""Characters of the Markdown; GitHub refuses a comment above 65,536."""
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$@&])")
+
+
+class _Tone(NamedTuple):
+    """How a severity looks: the class of the page, the class of its chip, its words."""
+
+    page: str
+    chip: str
+    word: str
+    answer: str
+    icon: str
+
+
+_TONES: dict[Severity | None, _Tone] = {
+    "error": _Tone(
+        "block",
+        "fail",
+        "Repair first",
+        "Some rows would teach the wrong thing, or nothing at all.",
+        "m16 16 16 16M32 16 16 32",
+    ),
+    "warning": _Tone(
+        "sign_off", "sign_off", "Look at it", "Nothing is broken; some rows deserve a look.", "M24 13v15M24 34v.1"
+    ),
+    "note": _Tone(
+        "promote", "inconclusive", "Clean", "Nothing stands against training on these rows.", "m14 25 7 7 13-15"
+    ),
+    None: _Tone("promote", "pass", "Clean", "Nothing stands against training on these rows.", "m14 25 7 7 13-15"),
+}
+
+
+def render(report: DataReport, kind: str, *, limits: Sequence[LimitFinding] = ()) -> str:
+    """The report as text. Raises: UnknownName: a kind other than html, md and json."""
+    if kind == "html":
+        return _html(report, limits)
+    if kind == "md":
+        return _markdown(report, limits)
+    if kind == "json":
+        return msgspec.json.format(msgspec.json.encode({"report": report, "limits": limits}), indent=2).decode() + "\n"
+    raise UnknownName(f"there is no report of kind {kind!r}; known: html, md, json")
+
+
+def _html(report: DataReport, limits: Sequence[LimitFinding]) -> str:
+    broken = any(one.outcome == "fail" for one in limits)
+    tone = _TONES["error" if broken else report.worst()]
+    text = _template().render(
+        report=report,
+        limits=limits,
+        tone=tone,
+        css=(files("shipworthy.web") / "templates" / "report.css").read_text(encoding="utf-8"),
+        groups=[(level, [one for one in report.findings if one.severity == level]) for level in SEVERITIES],
+        chips={level: _TONES[level].chip for level in SEVERITIES},
+        tally=_tally(report),
+        histograms=[(one, columns(_bars(one), title=one.name)) for one in report.histograms],
+        labels=_labels(report),
+        most=MOST_EXAMPLES,
+        most_findings=MOST_FINDINGS,
+        sources=report.sources[:MOST_SOURCES],
+    )
+    return printable(text)
+
+
+def _tally(report: DataReport) -> str:
+    """`2 errors, 1 warning, 0 notes`."""
+    return ", ".join(plural(sum(one.severity == level for one in report.findings), level) for level in SEVERITIES)
+
+
+def _bars(histogram: Histogram) -> list[Bar]:
+    edges = histogram.edges
+    return [Bar(_span(low, high), n) for low, high, n in zip(edges, edges[1:], histogram.counts, strict=False)]
+
+
+def _span(low: float, high: float) -> str:
+    """A bin holds low to high - 1 (whole numbers)."""
+    return _short(low) if high - low <= 1 else f"{_short(low)}–{_short(high - 1)}"
+
+
+def _short(value: float) -> str:
+    return f"{value / 1000:.0f}k" if value >= 10_000 else f"{value:.0f}"
+
+
+def _labels(report: DataReport) -> str | None:
+    if not report.labels:
+        return None
+    ranked = sorted(report.labels.items(), key=lambda item: (-item[1], item[0]))[:MOST_LABELS]
+    return rows([Bar(name, n) for name, n in ranked], title="Rows of each label")
+
+
+@cache
+def _template() -> "Template":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("shipworthy.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(count=count, plural=plural)
+    return environment.get_template("data_report.html.j2")
+
+
+# --- Markdown --------------------------------------------------------------------------------------------------------
+
+
+def _markdown(report: DataReport, limits: Sequence[LimitFinding]) -> str:
+    tone = _TONES[report.worst()]
+    kept_out = f", {count(report.bad)} bad rows kept out" if report.bad else ""
+    lines = [
+        f"## {tone.word.upper()}: {tone.answer}",
+        "",
+        f"{plural(report.rows, 'row')}{kept_out}: {_tally(report)}.",
+        "",
+    ]
+    if limits:
+        lines += [
+            "| | Limit |",
+            "|---|---|",
+            *(f"| **{one.outcome}** | {_plain(one.because, 200)} |" for one in limits),
+            "",
+        ]
+    if report.findings:
+        lines += ["| | Defect | Rows | Share | First place | Remedy |", "|---|---|---|---|---|---|"]
+        lines += [_line(found) for found in report.findings[:MOST_FINDINGS]]
+        lines.append("")
+    lines += [f"- not run: {one.check} ({_plain(one.because, 200)})" for one in report.skipped]
+    return printable("\n".join(lines)[:_LONGEST]) + "\n"
+
+
+def _line(found: Found) -> str:
+    place = f"`{found.examples[0].where.replace('`', '')}`" if found.examples else ""
+    cells = (
+        f"**{found.severity}**",
+        f"`{found.code}` {_plain(found.title, 160)}",
+        count(found.count),
+        f"{found.share:.2%}",
+    )
+    return "| " + " | ".join((*cells, place, _plain(found.remedy, 160))) + " |"
+
+
+def _plain(text: str, limit: int) -> str:
+    return _SPECIAL.sub(r"\\\1", shorten(" ".join(text.split()), limit))

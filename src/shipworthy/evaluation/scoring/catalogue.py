@@ -9,7 +9,7 @@ import msgspec
 
 from shipworthy import plugins
 from shipworthy.errors import BadInput
-from shipworthy.evaluation.scoring.types import Context, Kind, Pool, Scorer
+from shipworthy.evaluation.scoring.types import Context, Kind, Pool, Rated, Scorer
 from shipworthy.metrics.types import Metric
 from shipworthy.records import Record
 
@@ -37,6 +37,7 @@ class Loaded:
     scorer: Scorer
     against: str | None
     pool: Pool | None
+    rated: Rated | None
 
 
 def kind_of(name: str) -> Kind | None:
@@ -77,6 +78,7 @@ def load(kind_name: str, options: Mapping[str, Any], *, dataset: str, context: C
         scorer=kind.load(converted, context),
         against=kind.against(converted),
         pool=kind.pool(converted),
+        rated=kind.rated(converted),
     )
 
 

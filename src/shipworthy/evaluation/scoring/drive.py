@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from shipworthy import records
 from shipworthy.errors import MissingEvidence
 from shipworthy.evaluation.budget import Purse
+from shipworthy.evaluation.scoring.agreement import Agreement, agreement
 from shipworthy.evaluation.scoring.catalogue import Loaded
 from shipworthy.evaluation.scoring.log import ScoreLine, ScoreLog
 from shipworthy.evaluation.scoring.types import Counts, Item, Score
@@ -30,10 +31,14 @@ class Unscored:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Scores:
-    """The counts of every answer, by metric; `unscored` is empty when all are there."""
+    """The counts of every answer, by metric; `unscored` is empty when all are there.
+
+    `agreements` of judges with people, where people's labels are given.
+    """
 
     counts: Mapping[str, Mapping[tuple[Unit, str], Counts]]
     unscored: tuple[Unscored, ...]
+    agreements: Mapping[str, Agreement]
 
     def metrics(self, metrics: Mapping[str, Metric]) -> dict[str, Metric]:
         """The same metrics; those of scorers look their counts up, and are pure from here on."""
@@ -69,6 +74,7 @@ async def score(
     known = {line.key: line for line in log.lines() if line.counts is not None}
     counts: dict[str, dict[tuple[Unit, str], Counts]] = {}
     unscored: list[Unscored] = []
+    agreements: dict[str, Agreement] = {}
     for one in loaded:
         table = _Table(one, [example for example in examples if example.dataset == one.dataset], answers)
         reason = await _fill(table, known, log, purse)
@@ -76,7 +82,10 @@ async def score(
             unscored.append(Unscored(one.name, missing, reason))
         _tell(table, known, warn)
         counts[one.name] = table.counts(known, seeds)
-    return Scores(counts=counts, unscored=tuple(unscored))
+        if (found := _agreement(table, known)) is not None:
+            agreements[one.name] = found
+            warn(records.Warning(code="judge_agreement", message=f"{one.name}: {found.text()}", count=found.n))
+    return Scores(counts=counts, unscored=tuple(unscored), agreements=agreements)
 
 
 def identity_digest(loaded: Loaded) -> str:
@@ -128,13 +137,15 @@ class _Table:
 
 async def _fill(table: _Table, known: dict[str, ScoreLine], log: ScoreLog, purse: Purse) -> str:
     """Score what has no score, in parcels that the purse allows; the last reason why something has none."""
-    scorer, reason = table.loaded.scorer, ""
+    scorer, reason = table.loaded.scorer, "the scorer gave no score"
     firsts: dict[str, Unit] = {}
     for unit, item in table.items.items():
         if item.key not in known:
             firsts.setdefault(item.key, unit)
+    left = len(firsts)
     try:
         for parcel in _parcels(table, list(firsts.values()), purse):
+            left -= len(parcel)
             async for one in scorer.score(parcel):
                 line = _line(one, table, firsts[one.key])
                 log.append(line)
@@ -146,7 +157,7 @@ async def _fill(table: _Table, known: dict[str, ScoreLine], log: ScoreLog, purse
                     purse.pay((one.cost_usd or 0.0) / scorer.requests)
     finally:
         await scorer.close()
-    return reason or purse.reason()
+    return purse.reason() if left else reason
 
 
 def _parcels(table: _Table, units: Sequence[Unit], purse: Purse) -> Iterator[list[Item]]:
@@ -194,6 +205,21 @@ def _tell(table: _Table, known: Mapping[str, ScoreLine], warn: Warn) -> None:
     for (note, model), count in counted.items():
         message = f"{table.loaded.name}: {note.replace('_', ' ')} for {count} answers of {model}; first: "
         warn(records.Warning(code=note, message=message + first[note, model], count=count))
+
+
+def _agreement(table: _Table, known: Mapping[str, ScoreLine]) -> Agreement | None:
+    """The judge beside people on the answers that both have labelled."""
+    rated = table.loaded.rated
+    if rated is None:
+        return None
+    ours: list[str | None] = []
+    theirs: list[str] = []
+    for item in table.items.values():
+        line, human = known.get(item.key), item.example.fields.get(rated.column)
+        if line is not None and line.counts is not None and human is not None:
+            ours.append(rated.ours(line.counts, line.detail))
+            theirs.append(rated.theirs(human))
+    return agreement(ours, theirs, ordered=rated.ordered) if theirs else None
 
 
 def _last_answers(responses: Iterable[Response]) -> dict[tuple[str, Unit], str]:

@@ -90,6 +90,23 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rated:
+    """Where people's labels of the same answers stand, and how both sides' labels are spelled.
+
+    Attributes:
+        column: of the example.
+        ours: (counts, detail of the score) -> label; None: the verdict could not be read.
+        theirs: value of the column -> label.
+        ordered: the labels are numbers.
+    """
+
+    column: str
+    ours: Callable[[Counts, Mapping[str, Any]], str | None]
+    theirs: Callable[[Any], str]
+    ordered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
     """One kind of metric that needs I/O.
 
@@ -100,6 +117,7 @@ class Kind:
         load: options, context -> the scorer.
         against: options -> the model whose answers the others are compared with, if any.
         pool: options -> how the answers of one example under several seeds become counts together, if they do.
+        rated: options -> people's labels to compare with, if there are any.
     """
 
     options: type[Record]
@@ -107,3 +125,4 @@ class Kind:
     load: Callable[[Any, Context], Scorer]
     against: Callable[[Any], str | None] = lambda _options: None
     pool: Callable[[Any], Pool | None] = lambda _options: None
+    rated: Callable[[Any], Rated | None] = lambda _options: None

@@ -106,3 +106,52 @@ def test_verify_names_what_changed_and_promote_refuses(tmp_path: Path, home: Pat
 
     assert [2, 2, 2] == codes
     assert 2 == capsys.readouterr().out.count("CHANGED  ")
+
+
+def with_baseline_from_registry(folder: Path) -> Path:
+    """A second project: its own candidate, its baseline whatever is in production of 'Support desk'."""
+    path = folder / "shipworthy.yaml"
+    text = path.read_text(encoding="utf-8")
+    told = "{role: production, backend: release, name: Support desk}"
+    path.write_text(text.replace("{role: production, path: old.jsonl}", told), encoding="utf-8")
+    return path
+
+
+def test_the_release_in_production_is_the_baseline_of_the_next_run(tmp_path: Path, home: Path, capsys: Out) -> None:
+    first, second = run(tmp_path, home, 1), run(tmp_path, home, 2)
+    path = with_baseline_from_registry(second.path.parent)
+    codes = [
+        main(["validate", str(path)]),
+        main(["release", "promote", str(first.path)]),
+        main(["validate", str(path)]),
+        main(["run", str(path), "--out", str(tmp_path / "next"), "--quiet"]),
+    ]
+    said = capsys.readouterr()
+    old = RunFolder.open(tmp_path / "next").manifest.models["old"]
+
+    assert [2, 0, 0, 0] == codes
+    assert "is the release of 'Support desk' in production, and there is none; put one there with" in said.err
+    assert ("support-desk-1", "new.jsonl") == (old.identity["release"], old.identity["path"])
+    assert "exact 0.90 against old's 0.90" in said.out
+
+
+def test_a_release_whose_run_was_changed_is_no_baseline(tmp_path: Path, home: Path, capsys: Out) -> None:
+    first, second = run(tmp_path, home, 1), run(tmp_path, home, 2)
+    path = with_baseline_from_registry(second.path.parent)
+    main(["release", "promote", str(first.path)])
+    with (first.path / "responses.jsonl").open("a") as stream:
+        stream.write("\n")
+    code = main(["run", str(path), "--out", str(tmp_path / "next"), "--quiet"])
+
+    assert 2 == code
+    assert "changed after the run was sealed" in capsys.readouterr().err
+    assert not (tmp_path / "next").exists()
+
+
+def test_a_tuning_run_is_not_released(tmp_path: Path, home: Path, capsys: Out) -> None:
+    path = run(tmp_path, home).path.parent / "shipworthy.yaml"
+    out = tmp_path / "tuned"
+    codes = [main(["run", str(path), "--out", str(out), "--purpose", "tune"]), main(["release", "promote", str(out)])]
+
+    assert [0, 2] == codes
+    assert "was made for tuning, so it is not released" in capsys.readouterr().err

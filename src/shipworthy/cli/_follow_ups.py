@@ -34,20 +34,25 @@ def register(folder: RunFolder, verdict: Verdict) -> str:  # noqa: ARG001 - ever
     from shipworthy.registry import Registry
     from shipworthy.store.home import home
 
+    if folder.manifest.settings.get("purpose") == "tune":
+        return "Not registered: this run was made for tuning"
     registry = Registry(home(os.environ, Path.cwd()), judge=judge)
     release = registry.create(folder, actor=user(), now=datetime.now(UTC))
     return f"Registered as {release.id}"
 
 
 def save_failures(folder: RunFolder, verdict: Verdict) -> str:
-    """Write the rows on which the candidate lost to failures.jsonl, ready to become a regression dataset."""
+    """Write the rows on which the candidate lost to failures.jsonl, ready to become a regression dataset or suite."""
     from shipworthy.evaluation.main_job import question_of
+    from shipworthy.evaluation.suites.regression import saved
     from shipworthy.web._worst import worst
 
     metrics = question_of(msgspec.convert(folder.manifest.protocol, Protocol), folder.manifest).metrics
     lost = worst(verdict.metrics, folder.evidence(), metrics, candidate=folder.manifest.candidate, most=10_000)
     keys = {(loss.dataset, loss.example_id) for loss in lost}
     rows = [example for example in folder.examples() if (example.dataset, example.id) in keys]
-    lines = (msgspec.json.encode(row.fields or {"id": row.id, "reference": row.reference}) for row in rows)
+    run_id = folder.manifest.run_id
+    columns = ((row, row.fields or {"id": row.id, "reference": row.reference}) for row in rows)
+    lines = (msgspec.json.encode(saved(fields, row, run_id=run_id)) for row, fields in columns)
     folder.write_text("failures.jsonl", b"".join(line + b"\n" for line in lines).decode())
     return f"Saved {len(rows)} rows on which the candidate lost: {folder.path / 'failures.jsonl'}"

@@ -17,17 +17,28 @@ if TYPE_CHECKING:
     from shipworthy.cli._progress import Progress
     from shipworthy.evaluation import Progress as Moment
     from shipworthy.evaluation import Surroundings
+    from shipworthy.evaluation.released import Released
     from shipworthy.web.report import Page
 
 HELP = "the main job: data, models, evidence, estimates, gates, verdict, report"
 PROTOCOL = Path("shipworthy.yaml")
 RUNS = Path("runs")
 REPORTS = ("report.html", "report.md", "junit.xml")
+CADENCES = ("commit", "checkpoint", "nightly", "predeploy", "weekly")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("protocol", nargs="?", type=Path, metavar="PROTOCOL", help="default: shipworthy.yaml")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the run folder (default: runs/<time>)")
+    parser.add_argument(
+        "--on", choices=CADENCES, metavar="WHEN", help=f"run only what is for this occasion: {', '.join(CADENCES)}"
+    )
+    parser.add_argument(
+        "--purpose",
+        choices=("decide", "tune"),
+        default="decide",
+        help="tune: results will be tuned towards; sealed test sets stay closed, nothing is released",
+    )
     parser.add_argument("--resume", action="store_true", help="go on with --out, or with the newest unfinished run")
 
 
@@ -36,10 +47,12 @@ def run(args: argparse.Namespace) -> int:
     out = args.out or (_unfinished(protocol) if args.resume else RUNS / f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}")
     from shipworthy.cli._progress import Progress
     from shipworthy.evaluation import run as main_job
+    from shipworthy.evaluation.prepare import Occasion
 
     progress = Progress(quiet=args.quiet or args.json)
+    within, occasion = surroundings(progress, "answers"), Occasion(when=args.on, purpose=args.purpose)
     try:
-        verdict = main_job(protocol, out=out, resume=args.resume, within=surroundings(progress, "answers"))
+        verdict = main_job(protocol, out=out, resume=args.resume, within=within, occasion=occasion)
     finally:
         progress.close()
     return finish(out, args, EXIT_CODE[verdict.verdict])
@@ -97,8 +110,22 @@ def surroundings(progress: "Progress", stage: str) -> "Surroundings":
         environ=os.environ,
         ledger=Ledger(where),
         cache=Cache(where),
+        in_production=in_production,
         report=lambda moment: progress.update(stage, moment.done, moment.total, _note(moment)),
     )
+
+
+def in_production(name: str) -> "Released | None":
+    """The release of this name that is in production here, for `backend: release`; None where there is none."""
+    from shipworthy.evaluation.main_job import judge
+    from shipworthy.evaluation.released import Released
+    from shipworthy.registry import Registry, production
+    from shipworthy.store.home import home
+
+    found = production.in_production(Registry(home(os.environ, Path.cwd()), judge=judge), name)
+    if found is None:
+        return None
+    return Released(id=found.release.id, spec=found.spec, folder=found.folder, identity=found.release.identity)
 
 
 def _note(moment: "Moment") -> str:

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from shipworthy.evaluation.prepare import Prepared
     from shipworthy.gates.planning import Power, Size
     from shipworthy.metrics.types import Metric
     from shipworthy.protocol import Protocol
     from shipworthy.protocol.types import Planning
-    from shipworthy.records import Example, Prompt
+    from shipworthy.records import Example
 
 HELP = "check a protocol and its data; say what each gate can detect"
 CHARACTERS_PER_TOKEN = 4
@@ -35,19 +36,19 @@ def run(args: argparse.Namespace) -> int:
     import msgspec
 
     from shipworthy import gates, protocol
-    from shipworthy.cli.run import protocol_path
+    from shipworthy.cli.run import in_production, protocol_path
     from shipworthy.evaluation.prepare import check
 
     if args.schema:
         print(json.dumps(protocol.schema(), indent=2))
         return 0
     path = protocol_path(args.protocol)
-    checked = check(path, os.environ)
+    checked = check(path, os.environ, in_production=in_production)
     promised = checked.protocol
     planning, notes = _planning(promised, checked.metrics, args.from_run)
     planned = msgspec.structs.replace(promised, planning=planning)
     sizes = {name: _size(checked.examples, name) for name in promised.datasets}
-    prices = _usd_per_example(promised, checked.prompts)
+    prices = _usd_per_example(promised, checked)
     rows = gates.explain(planned, sizes, checked.metrics, usd_per_example=prices)
     requests = len(checked.prompts) * len(promised.seeds) * sum(m.role != "published" for m in promised.models.values())
     cost_usd = sum(prices[name] * sizes[name].n for name in prices) or None
@@ -154,12 +155,13 @@ def _size(examples: "tuple[Example, ...]", dataset: str) -> "Size":
     )
 
 
-def _usd_per_example(promised: "Protocol", prompts: "tuple[Prompt, ...]") -> dict[str, float]:
+def _usd_per_example(promised: "Protocol", checked: "Prepared") -> dict[str, float]:
     """What one example costs at most for all priced models together: its prompt, and `max_tokens` of answer."""
-    priced = [m for m in promised.models.values() if m.usd_per_million_input or m.usd_per_million_output]
+    asked = [one.spec for one in checked.answering.values()]
+    priced = [m for m in asked if m.usd_per_million_input or m.usd_per_million_output]
     prices: dict[str, float] = {}
     for name in promised.datasets if priced else ():
-        lengths = [sum(len(m.content) for m in p.messages) for p in prompts if p.dataset == name]
+        lengths = [sum(len(m.content) for m in p.messages) for p in checked.prompts if p.dataset == name]
         tokens = sum(lengths) / max(len(lengths), 1) / CHARACTERS_PER_TOKEN
         answers = [m.sampling.get("max_tokens", 0) * (m.usd_per_million_output or 0) for m in priced]
         paid = sum(tokens * (m.usd_per_million_input or 0) for m in priced) + sum(answers)

@@ -25,9 +25,10 @@ from shipworthy.evaluation.prepare import (
     refuse_changes,
 )
 from shipworthy.evaluation.progress import Report
+from shipworthy.evaluation.released import InProduction, nothing_released
 from shipworthy.evaluation.reuse import Cache
 from shipworthy.evaluation.runner import Gap, Plan, ask
-from shipworthy.evaluation.sealed import look_at_all, refuse_used_up
+from shipworthy.evaluation.sealed import Sight, circumstances, look_at_all, looks_told, refuse_used_up
 from shipworthy.gates import Question
 from shipworthy.gates import judge as judge_evidence
 from shipworthy.protocol import Protocol
@@ -48,11 +49,12 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the main job takes from outside: keys, clock, and where decisions and answers are kept across runs."""
+    """What a run takes from outside: keys, clock, what is in production, where decisions and answers are kept."""
 
     environ: Mapping[str, str] = field(default_factory=dict)
     ledger: Ledger | None = None
     cache: Cache | None = None
+    in_production: InProduction = nothing_released
     report: Report = lambda _: None
     now: Callable[[], datetime] = _utc_now
 
@@ -78,7 +80,7 @@ def run(
         KeyboardInterrupt: Ctrl-C; what was answered is saved and the manifest says `incomplete`.
     """
     within = within or Surroundings()
-    prepared = prepare(path, within.environ, occasion)
+    prepared = prepare(path, within.environ, occasion, within.in_production)
     promise = manifest(prepared, run_id=_new_id(within.now()), now=within.now())
     fresh = not (out.exists() and any(out.iterdir()))
     with _opened(out, promise, resume=resume) as folder, _nothing_lost(folder, removable=not resume, wholly=fresh):
@@ -92,13 +94,18 @@ def run(
     return verdict
 
 
-def judge(folder: RunFolder, *, warnings: tuple[records.Warning, ...] = ()) -> Verdict:
+def judge(folder: RunFolder, *, warnings: tuple[records.Warning, ...] = (), alpha: float | None = None) -> Verdict:
     """The verdict on the evidence of a finished run, by the protocol that was locked into it.
+
+    `alpha`: what the verdict would be at another error rate (None: the protocol's).
 
     Raises: BadInput: the run has no evidence yet, or its files are broken.
     """
     promised = msgspec.convert(folder.manifest.protocol, Protocol)
     seed = int(folder.manifest.protocol_sha256[:16], 16)
+    if alpha is not None:
+        decisions = msgspec.structs.replace(promised.decisions, alpha=alpha)
+        promised = msgspec.structs.replace(promised, decisions=decisions)
     question = question_of(promised, folder.manifest, warnings)
     return judge_evidence(question, folder.evidence(), rng=np.random.default_rng(seed))
 
@@ -180,11 +187,15 @@ def _ask(prepared: Prepared, folder: RunFolder, within: Surroundings) -> list[Ga
 
 
 def _judged(prepared: Prepared, folder: RunFolder, within: Surroundings) -> Verdict:
-    if within.ledger is not None:
-        look_at_all(within.ledger, folder.manifest, actor=ACTOR, now=within.now())
+    sights: list[Sight] = []
     warnings: list[records.Warning] = []
+    if within.ledger is not None:
+        sights = look_at_all(within.ledger, folder.manifest, actor=ACTOR, now=within.now())
+        warnings += circumstances(within.ledger, folder.manifest)
     evidence = observe(prepared.protocol, prepared.examples, folder.responses(), prepared.metrics, warn=warnings.append)
     folder.write_evidence(evidence)
+    alpha = prepared.protocol.decisions.alpha
+    warnings += looks_told(sights, alpha, lambda wider: judge(folder, alpha=wider))
     return judge(folder, warnings=tuple(warnings))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -13,6 +14,7 @@ from shipworthy import data, metrics, models, protocol
 from shipworthy.errors import BadInput, Refused
 from shipworthy.evaluation.observe import refuse_unscorable
 from shipworthy.evaluation.prompts import render
+from shipworthy.evaluation.released import Answering, InProduction, answering, identity_of, nothing_released
 from shipworthy.evaluation.suites import arrange, equip
 from shipworthy.metrics.types import Metric
 from shipworthy.models import Backend
@@ -20,8 +22,11 @@ from shipworthy.protocol import Protocol
 from shipworthy.protocol.types import Cadence
 from shipworthy.records import Example, Prompt
 from shipworthy.store import DatasetPrint, Manifest, ModelPrint
+from shipworthy.store.history import rules_digest
 
 NAMED_PACKAGES = ("shipworthy", "aiohttp", "duckdb", "msgspec", "numpy", "peft", "scipy", "torch", "transformers")
+
+Purpose = Literal["decide", "tune"]
 
 
 def _as_it_is(promised: Protocol) -> Protocol:
@@ -31,10 +36,12 @@ def _as_it_is(promised: Protocol) -> Protocol:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occasion:
     """Why a protocol is run: `when` leaves out what another cadence is for, `change` puts in what this run is about
-    (the weights of a checkpoint). What is locked is what is left."""
+    (the weights of a checkpoint). What is locked is what is left. `purpose` tune: results will be tuned towards, so
+    sealed test sets stay closed and nothing is released from it."""
 
     when: Cadence | None = None
     change: Callable[[Protocol], Protocol] = _as_it_is
+    purpose: Purpose = "decide"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +49,8 @@ class Prepared:
     """A protocol that holds together with its data and models; nothing was asked or written yet.
 
     `sources` are datasets that nobody is asked about, but that suites were made from: a run looks at them as well.
+    `answering` is how every model is declared once `backend: release` is looked up. `rules_sha256` is the digest of
+    what the whole protocol promises whoever the candidate is.
     """
 
     protocol: Protocol
@@ -51,6 +60,9 @@ class Prepared:
     metrics: Mapping[str, Metric]
     backends: Mapping[str, Backend]
     sources: Mapping[str, DatasetPrint] = field(default_factory=dict)
+    answering: Mapping[str, Answering] = field(default_factory=dict)
+    purpose: Purpose = "decide"
+    rules_sha256: str = ""
 
 
 def read_protocol(path: Path) -> Protocol:
@@ -68,12 +80,17 @@ def read_protocol(path: Path) -> Protocol:
 EVERYTHING = Occasion()
 
 
-def prepare(path: Path, environ: Mapping[str, str], occasion: Occasion = EVERYTHING) -> Prepared:
+def prepare(
+    path: Path,
+    environ: Mapping[str, str],
+    occasion: Occasion = EVERYTHING,
+    in_production: InProduction = nothing_released,
+) -> Prepared:
     """Read and check everything a run needs.
 
     Raises: ShipworthyError: the first thing that would make the run fail, in one sentence.
     """
-    return check(path, environ, occasion, without=())
+    return check(path, environ, occasion, in_production, without=())
 
 
 HEAVY = ("huggingface",)
@@ -81,31 +98,43 @@ HEAVY = ("huggingface",)
 
 
 def check(
-    path: Path, environ: Mapping[str, str], occasion: Occasion = EVERYTHING, *, without: Collection[str] = HEAVY
+    path: Path,
+    environ: Mapping[str, str],
+    occasion: Occasion = EVERYTHING,
+    in_production: InProduction = nothing_released,
+    *,
+    without: Collection[str] = HEAVY,
 ) -> Prepared:
     """The same, without loading the models whose backend is named in `without`: nothing heavy happens.
 
     Raises: ShipworthyError: the first thing that would make the run fail, in one sentence.
     """
-    arranged = arrange(occasion.change(read_protocol(path)), folder=path.parent, when=occasion.when)
+    declared = occasion.change(read_protocol(path))
+    arranged = arrange(declared, folder=path.parent, when=occasion.when)
     promised, examples = arranged.protocol, arranged.examples
     scorers = build_metrics(promised)
     prompts = render(promised, examples)
     refuse_unscorable(examples, promised, scorers)
+    asked = {name: answering(name, promised, path.parent, in_production) for name in promised.models}
     backends = {
-        name: models.load(name, spec, folder=path.parent, examples=examples, environ=environ)
-        for name, spec in promised.models.items()
-        if spec.role != "published" and spec.backend not in without
+        name: models.load(name, one.spec, folder=one.folder, examples=examples, environ=environ)
+        for name, one in asked.items()
+        if one.spec.role != "published" and one.spec.backend not in without
     }
-    _refuse_unpriced(promised, backends)
+    for name, backend in backends.items():
+        identity_of(asked[name], backend.identity)
+    _refuse_unpriced(promised, asked, backends)
     return Prepared(
         protocol=promised,
         path=path,
         examples=examples,
         prompts=tuple(prompts),
         metrics=scorers,
-        backends=equip(backends, promised, arranged.probes, folder=path.parent),
+        backends=equip(backends, asked, arranged.probes),
         sources=arranged.sources,
+        answering=asked,
+        purpose=occasion.purpose,
+        rules_sha256=rules_digest(msgspec.to_builtins(declared)),
     )
 
 
@@ -137,7 +166,12 @@ def manifest(prepared: Prepared, *, run_id: str, now: datetime) -> Manifest:
         seeds=promised.seeds,
         versions=_versions(),
         environment={"python": platform.python_version(), "system": platform.system(), "machine": platform.machine()},
-        settings={"metric_versions": {name: metric.version for name, metric in prepared.metrics.items()}},
+        settings={
+            "metric_versions": {name: metric.version for name, metric in prepared.metrics.items()},
+            "protocol_folder": str(prepared.path.parent.absolute()),
+            "purpose": prepared.purpose,
+            "rules_sha256": prepared.rules_sha256,
+        },
     )
 
 
@@ -163,14 +197,14 @@ def refuse_changes(locked: Manifest, now: Manifest) -> None:
 
 def _identity(prepared: Prepared, model: str) -> dict[str, str]:
     backend = prepared.backends.get(model)
-    return dict(backend.identity) if backend else {}
+    return identity_of(prepared.answering[model], backend.identity) if backend else {}
 
 
-def _refuse_unpriced(promised: Protocol, backends: Mapping[str, Backend]) -> None:
+def _refuse_unpriced(promised: Protocol, asked: Mapping[str, Answering], backends: Mapping[str, Backend]) -> None:
     if promised.budget.max_cost_usd is None:
         return
-    for name, spec in promised.models.items():
-        priced = spec.usd_per_million_input is not None or spec.usd_per_million_output is not None
+    for name, one in asked.items():
+        priced = one.spec.usd_per_million_input is not None or one.spec.usd_per_million_output is not None
         if name in backends and "endpoint" in backends[name].identity and not priced:
             raise BadInput(
                 f"budget.max_cost_usd needs to know what model {name!r} costs; "

@@ -18,6 +18,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "trivial": ("strategy",),
     "openai": ("base_url", "model"),
     "huggingface": ("path",),
+    "release": (),
 }
 """What each built-in backend cannot do without."""
 
@@ -101,6 +102,11 @@ class _Check:
             for metric in spec.published:
                 self.known("metric", metric, self._protocol.metrics, (*path, "published", metric))
             return
+        if spec.backend == "release" and spec.role in ("candidate", "trivial"):
+            message = (
+                f"{name} is the {spec.role}, and backend release is what is in production already; name its backend"
+            )
+            self.refuse(message, (*path, "backend"))
         if spec.backend not in NEEDED:
             self.backend(spec, (*path, "backend"))
         for key in NEEDED.get(spec.backend, ()):

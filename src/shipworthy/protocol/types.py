@@ -22,9 +22,12 @@ WARNING_CODES = (
     "metric_error",
     "missing_examples",
     "not_comparable",
+    "protocol_edited",
+    "sealed_looks",
     "single_seed",
     "slice_too_small",
     "survivorship",
+    "tuning_run",
     "underpowered",
 )
 """What `require_absent` of a gate may name: the warning codes of a verdict."""
@@ -91,14 +94,21 @@ class PublishedNumber(Record):
 
 class ModelSpec(Record):
     """Something compared. Which of the other keys are needed depends on `backend`: recorded needs `path`, trivial
-    `strategy`, openai `base_url` and `model`, huggingface `path`; a role `published` needs `published` alone."""
+    `strategy`, openai `base_url` and `model`, huggingface `path`, release none (it is the release in production); a
+    role `published` needs `published` alone."""
 
     role: Annotated[ModelRole, Meta(description="What the model is in this comparison; exactly one is the candidate.")]
     backend: Annotated[
-        str, Meta(description="How it answers: recorded, trivial, openai, huggingface, a plug-in, or file.py:object.")
+        str,
+        Meta(
+            description="How it answers: recorded, trivial, openai, huggingface, release, a plug-in, or file.py:object."
+        ),
     ] = "recorded"
     path: Annotated[
         str | None, Meta(description="Recorded responses, or a folder of weights; relative to the protocol.")
+    ] = None
+    name: Annotated[
+        str | None, Meta(description="Backend release: the protocol whose release is meant; null: this one's.")
     ] = None
     base_url: Annotated[str | None, Meta(description="Root of an OpenAI-compatible API, ending in /v1.")] = None
     model: Annotated[str | None, Meta(description="The model's name at that API.")] = None

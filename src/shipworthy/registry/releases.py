@@ -122,7 +122,7 @@ class Registry:
         if len(stack) < 2:
             raise Refused(f"no release of {name!r} was in production before {stack[-1] if stack else 'any'}")
         current, target = stack[-1], stack[-2]
-        _raise_first(self._manifest_problems(target))
+        _raise_first(self.manifest_problems(target))
         payload = {"from": current, "release": target, "reason": reason.strip()}
         self.ledger.append(ROLLED_BACK, name, actor, payload, now=now)
         return self.show(target)
@@ -163,7 +163,7 @@ class Registry:
         return [Problem(where=str(path), because=because) for path in there if path.stem not in known]
 
     def _release_problems(self, id: str) -> list[Problem]:
-        problems = self._manifest_problems(id)
+        problems = self.manifest_problems(id)
         if problems:
             return problems
         release = self.show(id)
@@ -175,7 +175,8 @@ class Registry:
             return [Problem(where=release.run_path, because=str(error))]
         return self.verify_run(run) or _file_problems(run, release) or self._signature_problems(run, release)
 
-    def _manifest_problems(self, id: str) -> list[Problem]:
+    def manifest_problems(self, id: str) -> list[Problem]:
+        """What is wrong with the manifest of a release, and with the ledger it was made on."""
         path = release_path(self.home, id)
         if not path.is_file():
             return [Problem(where=str(path), because="is missing")]
@@ -208,6 +209,10 @@ class Registry:
     # --- Making -----------------------------------------------------------------------------------------------------
 
     def _licence(self, run: RunFolder, now: datetime) -> str | None:
+        if run.manifest.settings.get("purpose") == "tune":
+            raise Refused(
+                f"run {run.manifest.run_id} was made for tuning, so it is not released; decide with: shipworthy run"
+            )
         decision = run.verdict().verdict
         if decision == "promote":
             return None
@@ -226,7 +231,7 @@ class Registry:
 
     def _draft(self, run: RunFolder, signed: str | None, actor: str, now: datetime, files: dict[str, str]) -> Release:
         manifest = run.manifest
-        name = _slug(str(manifest.protocol.get("name") or "release"))
+        name = slug(str(manifest.protocol.get("name") or "release"))
         number = 1 + sum(entry.payload["name"] == name for entry in self.ledger.entries(kind=CREATED))
         candidate = manifest.models.get(manifest.candidate)
         parts = parts_of(run)
@@ -284,5 +289,6 @@ def _raise_first(problems: list[Problem]) -> None:
         raise IntegrityError(f"{problems[0].where}: {problems[0].because}{more}")
 
 
-def _slug(name: str) -> str:
+def slug(name: str) -> str:
+    """The name under which the releases of a protocol are kept."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "release"

@@ -1,8 +1,12 @@
 """What became of a protocol: which versions of it were run, and which of them were written after results were seen."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from shipworthy.records import Record
+from shipworthy.store import digests
 from shipworthy.store.ledger import Ledger
 from shipworthy.store.run_seal import SEALED, RunSeal
 
@@ -38,13 +42,29 @@ def protocol_history(ledger: Ledger, name: str) -> list[ProtocolVersion]:
     return list(versions.values())
 
 
-def edited_after_results(ledger: Ledger, *, name: str, path: str, sha256: str) -> str | None:
+UNJUDGED = ("description", "follow_ups", "budget", "on", "checkpoints")
+"""Sections of a protocol that no verdict depends on."""
+
+
+def rules_digest(protocol: Mapping[str, Any]) -> str:
+    """SHA-256 of what a protocol (as JSON) promises whoever the candidate is: a new candidate is no edited protocol."""
+    models = {name: spec for name, spec in protocol.get("models", {}).items() if spec.get("role") != "candidate"}
+    kept = {key: value for key, value in protocol.items() if key not in UNJUDGED}
+    return digests.of_value({**kept, "models": models})
+
+
+def edited_after_results(
+    ledger: Ledger, *, name: str, path: str, sha256: str, rules_sha256: str | None = None
+) -> str | None:
     """The run whose results could be seen before this protocol got its present wording; None where there is none.
 
-    A protocol counts as the same when its name or its file is: renaming one of them hides nothing.
+    A protocol counts as the same when its name or its file is: renaming one of them hides nothing. Where `rules_sha256`
+    is known on both sides it is compared instead of `sha256`: another candidate is then no other wording.
     """
     same = [s for _, s in _seals(ledger) if s.protocol_name == name or (path and s.protocol_path == path)]
     if not same or same[0].protocol_sha256 == sha256:
+        return None
+    if rules_sha256 and same[0].rules_sha256 == rules_sha256:
         return None
     return same[0].run_id
 

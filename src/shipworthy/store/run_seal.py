@@ -10,6 +10,7 @@ from shipworthy.errors import BadInput, IntegrityError, Refused
 from shipworthy.records import Record
 from shipworthy.store import digests
 from shipworthy.store.ledger import Anchor, Entry, Ledger
+from shipworthy.store.manifest import Manifest
 from shipworthy.store.run_folder import EVIDENCE, VERDICT, RunFolder
 
 SEALED = "run.sealed"
@@ -29,7 +30,10 @@ Check = Callable[[RunFolder, Ledger], list[Problem]]
 
 
 class RunSeal(Record):
-    """What the ledger says about a finished run; `files` maps a name in the folder to the SHA-256 of its bytes."""
+    """What the ledger says about a finished run; `files` maps a name in the folder to the SHA-256 of its bytes.
+
+    `rules_sha256` is the digest of what the whole protocol promises whoever the candidate is.
+    """
 
     run_id: str
     path: str
@@ -40,6 +44,7 @@ class RunSeal(Record):
     verdict: str
     datasets: dict[str, str]
     files: dict[str, str]
+    rules_sha256: str = ""
 
 
 def seal_run(run: RunFolder, ledger: Ledger, *, actor: str, now: datetime) -> Entry:
@@ -57,16 +62,23 @@ def seal_run(run: RunFolder, ledger: Ledger, *, actor: str, now: datetime) -> En
         run_id=manifest.run_id,
         path=str(run.path.absolute()),
         protocol_name=str(manifest.protocol.get("name", "")),
-        protocol_path=manifest.protocol_path,
+        protocol_path=protocol_file(manifest),
         protocol_sha256=manifest.protocol_sha256,
         candidate=manifest.candidate,
         verdict=verdict.verdict,
         datasets={name: dataset.sha256 for name, dataset in manifest.datasets.items()},
         files=_digests(run.path),
+        rules_sha256=str(manifest.settings.get("rules_sha256", "")),
     )
     entry = ledger.append(SEALED, manifest.run_id, actor, msgspec.to_builtins(seal), now=now)
     run.write_text(SEAL, digests.canonical(Anchor(index=entry.index, hash=entry.hash)).decode())
     return entry
+
+
+def protocol_file(manifest: Manifest) -> str:
+    """The protocol's file, absolute where the run wrote down in which folder it lay."""
+    folder = manifest.settings.get("protocol_folder")
+    return str(Path(folder) / Path(manifest.protocol_path).name) if folder else manifest.protocol_path
 
 
 def seal_of(run_id: str, ledger: Ledger) -> RunSeal:

@@ -14,6 +14,7 @@ def provenance(locked: Manifest, promised: Protocol) -> tuple[Facts, ...]:
         Fact(name="Run", value=locked.run_id, is_code=True),
         Fact(name="Started", value=locked.created),
         Fact(name="Status", value=locked.status),
+        Fact(name="Purpose", value=str(locked.settings.get("purpose", "decide"))),
         Fact(name="Protocol", value=f"{promised.name} {locked.protocol_path}".strip()),
         Fact(name="Protocol SHA-256", value=locked.protocol_sha256, is_code=True),
         Fact(name="Seeds", value=seeds),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from shipworthy.errors import BadInput, MissingExtra
+from shipworthy.models._hf import prepare_environment
 from shipworthy.training.recipe import ADAPTER_METHODS, Recipe
 from shipworthy.training.rows import Row
 
@@ -70,9 +71,9 @@ def _require(recipe: Recipe) -> None:
 
 
 def _quiet() -> None:
+    prepare_environment()
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["HF_DATASETS_OFFLINE"] = "1"
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     import datasets
     import transformers
 

@@ -39,16 +39,16 @@ class States:
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """Where the log-probability of the answer's first token comes from, token by token of the text.
+    """Where the log-probability of the model's answer comes from, token by token of the text.
 
     Attributes:
-        target: the answer's first token.
+        answer: what the model answers greedily, cut where it is long.
         spans_T: (T,) (first, past the last) character of each token in the text.
         saliency_T: (T,) Euclidean norm of the gradient of that log-probability by the token's embedding.
         left_out_T: (T,) log-probability lost when the token is left out (nats; 0 where it was not tried).
     """
 
-    target: str
+    answer: str
     spans_T: tuple[tuple[int, int], ...]
     saliency_T: "Floats"
     left_out_T: "Floats"
@@ -144,10 +144,13 @@ class Inside:
         chosen = torch.stack([layer.reshape(-1, experts).argmax(-1) for layer in out.router_logits])
         return self._numbers(torch.nn.functional.one_hot(chosen, experts).double().mean(1))
 
-    def attribution(self, messages: Sequence[Message], text: str, *, most: int = 64) -> Attribution:
-        """What in `text` (a part of the rendered conversation) the answer's first token hangs on.
+    def attribution(
+        self, messages: Sequence[Message], text: str, *, most: int = 64, answer_tokens: int = 32
+    ) -> Attribution:
+        """What in `text` (a part of the rendered conversation) the model's own answer hangs on.
 
-        At most `most` tokens, the most salient ones, are left out in turn.
+        The answer is the greedy one, cut at `answer_tokens`. At most `most` tokens, the most salient ones, are left out
+        in turn.
 
         Raises: BackendError: the template changes the text, so that its tokens cannot be found again.
         """
@@ -160,34 +163,53 @@ class Inside:
         coded = self._tokenizer(rendered, add_special_tokens=False, return_offsets_mapping=True)
         ids, spans = list(coded["input_ids"]), list(coded["offset_mapping"])
         inside = [at for at, (a, b) in enumerate(spans) if a >= begins and b <= begins + len(text) and b > a]
-        target, gradient = self._gradient(ids)
-        saliency = gradient[inside]
+        answer = self._greedy(ids, answer_tokens)
+        saliency = self._gradient(ids, answer)[inside]
         tried = sorted(range(len(inside)), key=lambda at: -saliency[at])[:most]
         left_out = np.zeros(len(inside))
-        whole = self._log_probability([ids], target)[0]
-        rest = [ids[: inside[at]] + ids[inside[at] + 1 :] for at in tried]
-        for start in range(0, len(rest), 32):
-            left_out[tried[start : start + 32]] = whole - self._log_probability(rest[start : start + 32], target)
+        whole = self._log_probability(ids, answer)
+        for at in tried:
+            rest = ids[: inside[at]] + ids[inside[at] + 1 :]
+            left_out[at] = whole - self._log_probability(rest, answer)
         where = tuple((spans[at][0] - begins, spans[at][1] - begins) for at in inside)
-        return Attribution(self.decode([target]), where, saliency, left_out)
+        return Attribution(self.decode(answer), where, saliency, left_out)
 
-    def _gradient(self, ids: list[int]) -> "tuple[int, Floats]":
-        """The likeliest next token, and (T,) norms of its log-probability's gradient by each token's embedding."""
+    def _greedy(self, ids: list[int], most: int) -> list[int]:
+        """At least one token, at most `most`, without the one that ends the answer."""
+        import torch
+
+        answer: list[int] = []
+        fed, past = self._ids(ids), None
+        with torch.inference_mode():
+            while len(answer) < most:
+                out = self._network(input_ids=fed, past_key_values=past, use_cache=True)
+                token, past = int(out.logits[0, -1].argmax()), out.past_key_values
+                if token in self.ends and answer:
+                    break
+                answer.append(token)
+                fed = self._ids([token])
+        return answer
+
+    def _gradient(self, ids: list[int], answer: list[int]) -> "Floats":
+        """(T,) norms of the gradient of the answer's log-probability by each token's embedding."""
         import torch
 
         with torch.enable_grad():
-            embedded = self._network.get_input_embeddings()(self._ids(ids)).detach().requires_grad_(True)
-            scores = self._network(inputs_embeds=embedded, use_cache=False).logits[0, -1].float().log_softmax(-1)
-            target = int(scores.argmax())
-            (gradient,) = torch.autograd.grad(scores[target], embedded)
-        return target, self._numbers(gradient[0].norm(dim=-1))
+            embedded = self._network.get_input_embeddings()(self._ids(ids + answer)).detach().requires_grad_(True)
+            logits = self._network(inputs_embeds=embedded, use_cache=False).logits
+            (gradient,) = torch.autograd.grad(self._summed(logits, answer), embedded)
+        return self._numbers(gradient[0, : len(ids)].norm(dim=-1))
 
-    def _log_probability(self, rows: Sequence[list[int]], target: int) -> "Floats":
-        import numpy as np
-        from scipy.special import logsumexp
+    def _log_probability(self, ids: list[int], answer: list[int]) -> float:
+        import torch
 
-        logits = np.stack(self._last(rows)[0])
-        return np.asarray(logits[:, target] - logsumexp(logits, axis=1), dtype=np.float64)
+        with torch.inference_mode():
+            return float(self._summed(self._network(input_ids=self._ids(ids + answer), use_cache=False).logits, answer))
+
+    def _summed(self, logits: Any, answer: list[int]) -> Any:
+        """Log-probability of the answer, which ends the row (nats)."""
+        scores = logits[0, -len(answer) - 1 : -1].float().log_softmax(-1)
+        return scores.gather(-1, self._ids(answer)[0][:, None]).sum()
 
     def _last(self, rows: Sequence[list[int]]) -> "tuple[list[Floats], list[Floats]]":
         import torch

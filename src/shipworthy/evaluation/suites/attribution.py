@@ -35,10 +35,10 @@ class AttributionOptions(Record):
 
 
 def attribution(part: Part) -> Made:
-    """What the first token of each row's answer hangs on. The metrics are `assertions` (passed) and `json_number`.
+    """What each row's answer hangs on. The metrics are `assertions` (passed) and `json_number`.
 
     `score` is the share of expected words among the `top` most salient ones; without `expected`, how well gradient and
-    leaving-out agree (Spearman). Words with both numbers, the target token and the agreement stand in `extra`.
+    leaving-out agree (Spearman). Words with both numbers, the answer and the agreement stand in `extra`.
 
     Raises: BadInput: a row has no expected words, or none of them stands in its text.
     Source: Simonyan et al. 2014 (input gradients); Li et al. 2016 (erasure).
@@ -95,10 +95,10 @@ def _judged(options: AttributionOptions, expected: tuple[str, ...], text: str, f
         seen = {word.casefold() for word, _, _ in ranked}
         score = sum(word.casefold() in seen for word in expected) / len(expected)
     top = ", ".join(word for word, _, _ in ranked)
-    because = f"{found.target!r} hangs most on {top}; gradient and leaving out agree by {agreement:+.2f}"
+    because = f"{found.answer[:60]!r} hangs most on {top}; gradient and leaving out agree by {agreement:+.2f}"
     listed = [{"word": word, "saliency": salient, "left_out": lost} for word, salient, lost in words]
     return verdict(
-        score >= options.at_least, because, score=score, words=listed, target=found.target, agreement=agreement
+        score >= options.at_least, because, score=score, words=listed, answer=found.answer, agreement=agreement
     )
 
 

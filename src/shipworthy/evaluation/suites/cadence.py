@@ -30,7 +30,17 @@ def occasion(promised: Protocol, when: Cadence) -> Protocol:
             f"protocol {promised.name!r} has no gate to judge by on {when}; give a dataset that a gate measures "
             f"`on: [{when}]`, or no `on` at all"
         )
-    return msgspec.structs.replace(left, on=(when,))
+    return msgspec.structs.replace(_without_idle_floor(left), on=(when,))
+
+
+def _without_idle_floor(promised: Protocol) -> Protocol:
+    """A trivial model is the floor of the test sets: where none runs and no gate names it, it is not asked."""
+    every: list[DatasetSpec | SuiteSpec] = [*promised.datasets.values(), *promised.suites.values()]
+    named = {gate.baseline for gate in promised.gates}
+    if any(spec.role == "test" or (isinstance(spec, SuiteSpec) and spec.suite == "few_shot") for spec in every):
+        return promised
+    kept = {name: spec for name, spec in promised.models.items() if spec.role != "trivial" or name in named}
+    return msgspec.structs.replace(promised, models=kept)
 
 
 def only(promised: Protocol, names: Collection[str]) -> Protocol:

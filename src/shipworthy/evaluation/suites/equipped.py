@@ -3,26 +3,37 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Protocol
 
 from shipworthy.evaluation.suites.types import Handle, Probe
 from shipworthy.models import Backend
-from shipworthy.protocol import Protocol
+from shipworthy.protocol.types import ModelSpec
 from shipworthy.records import Prompt, Response
 
 AS_THEY_ARE = ("recorded", "trivial")
 """Backends that have no model behind them: recorded probes are looked up, trivial answers stay trivial."""
 
 
+class Placed(Protocol):
+    """A model as it is declared, and the folder that its paths are relative to."""
+
+    @property
+    def spec(self) -> ModelSpec: ...
+
+    @property
+    def folder(self) -> Path: ...
+
+
 def equip(
-    backends: Mapping[str, Backend], promised: Protocol, probes: Mapping[str, Probe], *, folder: Path
+    backends: Mapping[str, Backend], models: Mapping[str, Placed], probes: Mapping[str, Probe]
 ) -> dict[str, Backend]:
     """Every backend with the probes of the protocol's suites."""
     if not probes:
         return dict(backends)
     return {
         name: backend
-        if promised.models[name].backend in AS_THEY_ARE
-        else Equipped(Handle(name, promised.models[name], backend, folder), probes)
+        if models[name].spec.backend in AS_THEY_ARE
+        else Equipped(Handle(name, models[name].spec, backend, models[name].folder), probes)
         for name, backend in backends.items()
     }
 

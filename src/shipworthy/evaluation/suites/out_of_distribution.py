@@ -62,7 +62,6 @@ def out_of_distribution(part: Part) -> Made:
     return Made(
         examples=[_example(part.name, id, messages, digest) for id, messages in asked.items()],
         role="stress",
-        slices=("side",),
         probe=_Detector(options, [part.asked(row).messages for row in fitted], asked),
         looks_inside=True,
         reads=(options.foreign,) if options.foreign else (),
@@ -81,8 +80,7 @@ def _example(dataset: str, id: str, messages: Sequence[Message], digest: str) ->
     side = id.partition("/")[0]
     note = Message(role="system", content=f"Probe out_of_distribution/{id} {digest}")
     return Example(
-        id=id, dataset=dataset, messages=(note, *messages), reference=KNOWN if side == KNOWN else FOREIGN,
-        slices={"side": side}, fields={"side": side},
+        id=id, dataset=dataset, messages=(note, *messages), reference=side, fields={"side": side},
     )  # fmt: skip
 
 

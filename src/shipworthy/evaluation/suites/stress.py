@@ -39,7 +39,7 @@ def stress(part: Part) -> Made:
     cases = list(_cases(options, asked))
     return Made(
         examples=examples(part.name, "stress", cases, secret=(options, asked)),
-        role="stress",
+        role="unit",
         slices=("load",),
         probe=Cases(cases),
     )

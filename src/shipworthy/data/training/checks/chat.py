@@ -47,7 +47,7 @@ class Chat:
             shape = "".join([_LETTER.get(turn.role, "?") for turn in turns])
             for code in _judge(shape, batch.kind not in _UNTRAINED):
                 self._found.add(code, batch, index, "roles", " ".join(turn.role for turn in turns))
-            if len(turns) > 2 and any(one.content and one == two for one, two in pairwise(turns)):
+            if len(turns) > 2 and any(one.content and one.content == two.content for one, two in pairwise(turns)):
                 self._found.add("repeated_turn", batch, index, "turns", turns[-1].content)
 
     def _weights(self, batch: Batch, turn_N: Sequence[Sequence[Turn]]) -> None:

@@ -6,7 +6,8 @@ from shipworthy.data.training.batch import SEPARATOR, Batch, Column
 from shipworthy.data.training.checks import Desk
 
 _CONTROLS = bytes(code for code in range(32) if code not in (0, 9, 10, 13)) + b"\x7f"
-_CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_C1 = re.compile("[\x80-\x9f]")
 _MOJIBAKE = re.compile(
     "Ã[\x80-\xbf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]"
     "|Â[\xa0-\xbf]|â€|â\x80[\x80-\xbf]|ð\u0178|ð\x9f|Ð[\xb0-\xbf]|Ñ[\x80-\x8f]"
@@ -52,8 +53,7 @@ class Encoding:
     def _characters(self, batch: Batch, part: str, column: Column) -> None:
         self._hits("mojibake", _MOJIBAKE, batch, part, column)
         self._hits("invisible_character", _INVISIBLE, batch, part, column)
-        if "\x80" <= max(column.joined) and re.search("[\x80-\x9f]", column.joined):
-            self._c1(batch, part, column)
+        self._c1(batch, part, column)
         if "\ufeff" in column.joined:
             self._hits("byte_order_mark", _BOM, batch, part, column)
         if "\ufffd" in column.joined:
@@ -61,7 +61,7 @@ class Encoding:
 
     def _c1(self, batch: Batch, part: str, column: Column) -> None:
         """C1 controls, unless they are part of mojibake."""
-        for index, match in column.hits(_CONTROL):
+        for index, match in column.hits(_C1):
             if not _MOJIBAKE.search(column.values[index]):
                 self._found.add("control_character", batch, index, part, repr(column.excerpt(match, index)))
 

@@ -56,9 +56,24 @@ def run(args: argparse.Namespace) -> int:
                 "note: this version of Shipworthy judges the same evidence differently than the run did",
                 file=sys.stderr,
             )
+        _tell_rescored(folder)
         signed = valid_sign_off(folder, ledger, now=datetime.now(UTC)) if verdict.verdict == "sign_off" else None
     _print(args, verdict, signed)
     return 0 if signed else EXIT_CODE[verdict.verdict]
+
+
+def _tell_rescored(folder: "RunFolder") -> None:
+    """Say which metrics score otherwise by now: this run is not to be laid beside a new one on them."""
+    import msgspec
+
+    from shipworthy.evaluation.comparable import rescored
+    from shipworthy.evaluation.prepare import build_metrics
+    from shipworthy.protocol import Protocol
+
+    metrics = build_metrics(msgspec.convert(folder.manifest.protocol, Protocol))
+    for name, (then, now) in rescored(folder.manifest, metrics).items():
+        text = f"note: {name} is version {now} now and was version {then} in this run; run it again before comparing it"
+        print(text, file=sys.stderr)
 
 
 def _sign(args: argparse.Namespace, folder: "RunFolder", ledger: "Ledger") -> None:

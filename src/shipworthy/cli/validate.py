@@ -83,6 +83,7 @@ def _planning(promised: "Protocol", metrics: "Mapping[str, Metric]", run: Path |
     import msgspec
 
     from shipworthy.errors import BadInput
+    from shipworthy.evaluation.comparable import rescored
     from shipworthy.evaluation.main_job import question_of
     from shipworthy.gates.observed import observed
     from shipworthy.protocol import Protocol
@@ -97,8 +98,7 @@ def _planning(promised: "Protocol", metrics: "Mapping[str, Metric]", run: Path |
     shared = {name: beliefs for name, beliefs in seen.items() if name in promised.metrics}
     if not shared:
         raise BadInput("none of its gates compares a metric of this protocol", where=str(run))
-    versions = locked.settings.get("metric_versions", {})
-    changed = [name for name in shared if name in versions and versions[name] != metrics[name].version]
+    changed = [name for name in rescored(locked, metrics) if name in shared]
     notes = [f"  note  {name} is scored by another version than in that run; its spread may differ" for name in changed]
     planning = msgspec.structs.replace(promised.planning, metrics={**promised.planning.metrics, **shared})
     return planning, notes

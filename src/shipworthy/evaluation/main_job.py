@@ -14,6 +14,7 @@ import numpy as np
 
 from shipworthy import records
 from shipworthy.errors import ShipworthyError
+from shipworthy.evaluation.comparable import facts
 from shipworthy.evaluation.observe import observe
 from shipworthy.evaluation.prepare import (
     EVERYTHING,
@@ -112,35 +113,21 @@ def judge(folder: RunFolder, *, warnings: tuple[records.Warning, ...] = (), alph
 
 def question_of(promised: Protocol, locked: Manifest, warnings: tuple[records.Warning, ...] = ()) -> Question:
     """What the gates are asked about a run."""
+    metrics = build_metrics(promised)
     return Question(
         candidate=locked.candidate,
         roles={name: spec.role for name, spec in promised.models.items()},
         gates=promised.gates,
-        metrics=build_metrics(promised),
+        metrics=metrics,
         datasets={name: spec.dataset for name, spec in promised.metrics.items()},
         decisions=promised.decisions,
         dataset_roles={name: spec.role for name, spec in promised.datasets.items()},
         slices=tuple(sorted({column for spec in promised.datasets.values() for column in spec.slices})),
         published={name: spec.published for name, spec in promised.models.items() if spec.published},
-        facts=_facts(promised, locked),
+        facts=facts(promised, locked, metrics),
         warnings=warnings,
         planning=promised.planning,
     )
-
-
-_COMPARABLE = {"dtype": "precision", "batch_size": "batch_size", "temperature": "temperature"}
-"""Keys of a backend's identity that must be alike for a fair comparison, and what the gates call them."""
-
-
-def _facts(promised: Protocol, locked: Manifest) -> dict[str, dict[str, str]]:
-    facts = {}
-    for name, spec in promised.models.items():
-        identity = locked.models[name].identity
-        known = {fact: identity[key] for key, fact in _COMPARABLE.items() if key in identity}
-        if "temperature" in spec.sampling:
-            known["temperature"] = str(spec.sampling["temperature"])
-        facts[name] = known
-    return facts
 
 
 def _new_id(now: datetime) -> str:

@@ -11,6 +11,7 @@ HELP = "check, split and seal data"
 ACTIONS: Mapping[str, tuple[str, str]] = {
     "check": ("shipworthy.cli._data_check", "look at every row of training data: what is wrong, where, and what to do"),
     "split": ("shipworthy.cli._data_split", "split into training, validation and test data without leakage"),
+    "leakage": ("shipworthy.cli._data_leakage", "find rows of a test set or benchmark that stand in the training data"),
     "seal": ("shipworthy.cli._data_seal", "seal a test set: its digest, and how often it may be looked at"),
     "drift": ("shipworthy.cli._data_drift", "test whether the rows of a file changed since a reference"),
     "diff": ("shipworthy.cli._data_diff", "name the rows that two versions of a dataset do not share"),

@@ -199,5 +199,6 @@ def _bad_rows(report: "DataReport") -> str:
         return f"{report.bad:,} rows cannot be read; they were kept out"
     (where, why), others = places[0], places[1:]
     lines = ", ".join(place.rpartition(":")[2] for place, _ in others[:5])
-    more = f" (and {report.bad - 1:,} more bad rows: line {lines}{', …' if report.bad > 6 else ''})" if others else ""
+    others_said = f"{_plural(report.bad - 1, 'more bad row')}: line {lines}{', …' if report.bad > 6 else ''}"
+    more = f" (and {others_said})" if others else ""
     return f"{where}: {why}{more}"

@@ -173,7 +173,7 @@ def _bad(path: str, line: int, kind: Kind, found: Any, faults: tuple[str, ...]) 
     if not isinstance(found, dict):
         return Bad(where=f"{path}:{line}", faults=faults, code="not_json")
     other = kind_of(found)
-    if other is not None and other != kind.name and isinstance(KINDS[other].read(found, path, line), list):
+    if other not in (None, kind.name, "prompt", "text") and isinstance(KINDS[other].read(found, path, line), list):
         said = f"this row is of another kind ({KINDS[other].says}) than the file ({kind.says})"
         return Bad(where=f"{path}:{line}", faults=(said, *faults), code="another_kind")
     missing = any(" is missing" in fault or " has no " in fault for fault in faults)

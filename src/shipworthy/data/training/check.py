@@ -58,7 +58,8 @@ def _report(items: Iterable[Batch | Bad], options: Options, sources: list[Source
     for item in items:
         if isinstance(item, Bad):
             bad += 1
-            found.at(item.code, item.where, "row", "; ".join(item.faults), f"{len(item.faults)} rules fail")
+            also = "; ".join(item.faults[1:])
+            found.at(item.code, item.where, "row", item.faults[0], f"also: {also}" if also else "")
             continue
         desk.rows += len(item)
         desk.kinds[item.kind] = desk.kinds.get(item.kind, 0) + len(item)

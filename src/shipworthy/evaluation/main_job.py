@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,10 +28,13 @@ from shipworthy.evaluation.prepare import (
 from shipworthy.evaluation.progress import Report
 from shipworthy.evaluation.released import InProduction, nothing_released
 from shipworthy.evaluation.reuse import Cache
-from shipworthy.evaluation.runner import Gap, Plan, ask
+from shipworthy.evaluation.runner import Plan, ask
+from shipworthy.evaluation.scoring import Scores, Unscored
+from shipworthy.evaluation.scoring.step import score_run
 from shipworthy.evaluation.sealed import Sight, circumstances, look_at_all, looks_told, refuse_used_up
 from shipworthy.gates import Question
 from shipworthy.gates import judge as judge_evidence
+from shipworthy.metrics.types import Metric
 from shipworthy.protocol import Protocol
 from shipworthy.records import Coverage, Verdict
 from shipworthy.store import Manifest, RunFolder
@@ -46,6 +49,15 @@ INCOMPLETE = "run.incomplete"
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lack:
+    """Why a run is incomplete: how many answers or scores it lacks, of what, for which reason."""
+
+    missing: int
+    what: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +99,16 @@ def run(
     with _opened(out, promise, resume=resume) as folder, _nothing_lost(folder, removable=not resume, wholly=fresh):
         if within.ledger is not None:
             refuse_used_up(within.ledger, folder.manifest, actor=ACTOR, now=within.now())
-        gaps = _ask(prepared, folder, within)
-        verdict = _incomplete(prepared, folder, gaps) if gaps else _judged(prepared, folder, within)
+        lacks = _ask(prepared, folder, within)
+        told: list[records.Warning] = []
+        scores = None if lacks else _scored(prepared, folder, told)
+        if scores is None or scores.unscored:
+            lacks += [_unscored(one) for one in scores.unscored] if scores else []
+            verdict = _incomplete(prepared, folder, lacks)
+        else:
+            verdict = _judged(prepared, folder, within, scores.metrics(prepared.metrics), told)
         folder.write_verdict(verdict)
-        folder.set_status("incomplete" if gaps else "complete")
+        folder.set_status("incomplete" if lacks else "complete")
         _record(folder, verdict, within)
     return verdict
 
@@ -162,7 +180,7 @@ def _nothing_lost(folder: RunFolder, *, removable: bool, wholly: bool) -> Iterat
         raise KeyboardInterrupt(f"interrupted; what was answered is saved, {RESUME}") from interrupt
 
 
-def _ask(prepared: Prepared, folder: RunFolder, within: Surroundings) -> list[Gap]:
+def _ask(prepared: Prepared, folder: RunFolder, within: Surroundings) -> list[_Lack]:
     folder.write_examples(prepared.examples)
     plan = Plan(
         prompts=prepared.prompts,
@@ -170,33 +188,48 @@ def _ask(prepared: Prepared, folder: RunFolder, within: Surroundings) -> list[Ga
         seeds=prepared.protocol.seeds,
         budget=prepared.protocol.budget,
     )
-    return asyncio.run(ask(plan, folder, report=within.report, cache=within.cache))
+    planned = len(prepared.prompts) * len(prepared.protocol.seeds)
+    gaps = asyncio.run(ask(plan, folder, report=within.report, cache=within.cache))
+    return [_Lack(gap.missing, f"{gap.missing} of {planned} answers of {gap.model}", gap.reason) for gap in gaps]
 
 
-def _judged(prepared: Prepared, folder: RunFolder, within: Surroundings) -> Verdict:
+def _scored(prepared: Prepared, folder: RunFolder, told: list[records.Warning]) -> Scores:
+    """The scores of metrics that need I/O; nothing happens without such metrics."""
+    remote = frozenset(name for name, backend in prepared.backends.items() if "endpoint" in backend.identity)
+    asked = list(zip(prepared.examples, prepared.prompts, strict=True))
+    return score_run(prepared.protocol, prepared.scorers, asked, folder, remote=remote, warn=told.append)
+
+
+def _unscored(one: Unscored) -> _Lack:
+    return _Lack(one.missing, f"{one.missing} scores of {one.metric}", one.reason)
+
+
+def _judged(
+    prepared: Prepared,
+    folder: RunFolder,
+    within: Surroundings,
+    metrics: Mapping[str, Metric],
+    told: Sequence[records.Warning],
+) -> Verdict:
     sights: list[Sight] = []
-    warnings: list[records.Warning] = []
+    warnings = list(told)
     if within.ledger is not None:
         sights = look_at_all(within.ledger, folder.manifest, actor=ACTOR, now=within.now())
         warnings += circumstances(within.ledger, folder.manifest)
-    evidence = observe(prepared.protocol, prepared.examples, folder.responses(), prepared.metrics, warn=warnings.append)
+    evidence = observe(prepared.protocol, prepared.examples, folder.responses(), metrics, warn=warnings.append)
     folder.write_evidence(evidence)
     alpha = prepared.protocol.decisions.alpha
     warnings += looks_told(sights, alpha, lambda wider: judge(folder, alpha=wider))
     return judge(folder, warnings=tuple(warnings))
 
 
-def _incomplete(prepared: Prepared, folder: RunFolder, gaps: list[Gap]) -> Verdict:
+def _incomplete(prepared: Prepared, folder: RunFolder, lacks: list[_Lack]) -> Verdict:
     """No gate passes on a run with gaps: every limit would be judged on what happened to be answered."""
-    planned = len(prepared.prompts) * len(prepared.protocol.seeds)
-    reasons = [
-        f"the run is incomplete, {gap.missing} of {planned} answers of {gap.model} are missing: {gap.reason}"
-        for gap in gaps
-    ]
+    reasons = [f"the run is incomplete, {lack.what} are missing: {lack.reason}" for lack in lacks]
     answered = _answered(prepared, folder)
     ours = answered.pop(folder.manifest.candidate)
     least = min(answered.values(), default=0)
-    missing = sum(gap.missing for gap in gaps)
+    missing = sum(lack.missing for lack in lacks)
     return Verdict(
         verdict="inconclusive",
         reasons=(*reasons, RESUME),
@@ -204,7 +237,9 @@ def _incomplete(prepared: Prepared, folder: RunFolder, gaps: list[Gap]) -> Verdi
         coverage=Coverage(
             candidate=ours, baseline=least, common=min(ours, least), policy=prepared.protocol.decisions.missing
         ),
-        warnings=(records.Warning(code="missing_examples", message=f"{missing} answers are missing", count=missing),),
+        warnings=(
+            records.Warning(code="missing_examples", message=f"{missing} answers or scores are missing", count=missing),
+        ),
     )
 
 

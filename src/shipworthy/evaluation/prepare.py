@@ -6,15 +6,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from shipworthy import data, metrics, models, protocol
 from shipworthy.errors import BadInput, Refused
+from shipworthy.evaluation import scoring
 from shipworthy.evaluation.observe import refuse_unscorable
 from shipworthy.evaluation.prompts import render
 from shipworthy.evaluation.released import Answering, InProduction, answering, identity_of, nothing_released
+from shipworthy.evaluation.scoring import Loaded, step
 from shipworthy.evaluation.suites import arrange, equip
 from shipworthy.metrics.types import Metric
 from shipworthy.models import Backend
@@ -50,7 +52,7 @@ class Prepared:
 
     `sources` are datasets that nobody is asked about, but that suites were made from: a run looks at them as well.
     `answering` is how every model is declared once `backend: release` is looked up. `rules_sha256` is the digest of
-    what the whole protocol promises whoever the candidate is.
+    what the whole protocol promises whoever the candidate is. `scorers` find the counts of metrics that need I/O.
     """
 
     protocol: Protocol
@@ -63,6 +65,7 @@ class Prepared:
     answering: Mapping[str, Answering] = field(default_factory=dict)
     purpose: Purpose = "decide"
     rules_sha256: str = ""
+    scorers: tuple[Loaded, ...] = ()
 
 
 def read_protocol(path: Path) -> Protocol:
@@ -112,9 +115,10 @@ def check(
     declared = occasion.change(read_protocol(path))
     arranged = arrange(declared, folder=path.parent, when=occasion.when)
     promised, examples = arranged.protocol, arranged.examples
-    scorers = build_metrics(promised)
+    measures = build_metrics(promised)
     prompts = render(promised, examples)
-    refuse_unscorable(examples, promised, scorers)
+    refuse_unscorable(examples, promised, measures)
+    scorers = step.load_all(promised, examples, folder=path.parent, environ=environ, heavy=not without)
     asked = {name: answering(name, promised, path.parent, in_production) for name in promised.models}
     backends = {
         name: models.load(name, one.spec, folder=one.folder, examples=examples, environ=environ)
@@ -129,7 +133,8 @@ def check(
         path=path,
         examples=examples,
         prompts=tuple(prompts),
-        metrics=scorers,
+        metrics=measures,
+        scorers=scorers,
         backends=equip(backends, asked, arranged.probes),
         sources=arranged.sources,
         answering=asked,
@@ -140,7 +145,11 @@ def check(
 
 def build_metrics(promised: Protocol) -> dict[str, Metric]:
     """The metrics of a protocol by name. Raises: UnknownName, BadInput: no such kind, or its options are wrong."""
-    return {name: metrics.build(name, spec.metric or name, spec.options) for name, spec in promised.metrics.items()}
+    return {name: _metric(name, spec.metric or name, spec.options) for name, spec in promised.metrics.items()}
+
+
+def _metric(name: str, kind: str, options: Mapping[str, Any]) -> Metric:
+    return scoring.build(name, kind, options) or metrics.build(name, kind, options)
 
 
 def manifest(prepared: Prepared, *, run_id: str, now: datetime) -> Manifest:
@@ -171,6 +180,7 @@ def manifest(prepared: Prepared, *, run_id: str, now: datetime) -> Manifest:
             "protocol_folder": str(prepared.path.parent.absolute()),
             "purpose": prepared.purpose,
             "rules_sha256": prepared.rules_sha256,
+            "scorers": step.identities(prepared.scorers),
         },
     )
 

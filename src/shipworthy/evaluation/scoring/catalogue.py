@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from shipworthy import plugins
+from shipworthy import metrics, plugins
 from shipworthy.errors import BadInput
 from shipworthy.evaluation.scoring.types import Context, Kind, Pool, Rated, Scorer
 from shipworthy.metrics.types import Metric
@@ -45,7 +45,9 @@ def kind_of(name: str) -> Kind | None:
 
     Raises: BadInput: `file.py:object` is not there.
     """
-    if name not in plugins.names(GROUP, BUILT_IN) and ".py:" not in name:
+    if name in metrics.BUILT_IN:
+        return None
+    if name not in BUILT_IN and ".py:" not in name and name not in plugins.names(GROUP, BUILT_IN):
         return None
     found = plugins.find(GROUP, name, BUILT_IN)
     return found if isinstance(found, Kind) else None
@@ -80,6 +82,12 @@ def load(kind_name: str, options: Mapping[str, Any], *, dataset: str, context: C
         pool=kind.pool(converted),
         rated=kind.rated(converted),
     )
+
+
+def is_heavy(spec_name: str, kind_name: str, options: Mapping[str, Any]) -> bool:
+    """Whether loading this scorer takes weights into memory. Raises: BadInput: an option is wrong."""
+    kind = kind_of(kind_name)
+    return kind is not None and kind.heavy(_options(spec_name, kind_name, kind, options))
 
 
 def _options(spec_name: str, kind_name: str, kind: Kind, given: Mapping[str, Any]) -> Record:

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from shipworthy.evaluation.scoring._waiting import waiting
 from shipworthy.evaluation.scoring.asking import Judge, JudgeModel, checked_template, column_text, conversation
-from shipworthy.evaluation.scoring.rubric import RUBRIC
+from shipworthy.evaluation.scoring.rubric import RUBRIC, judges_heavily
 from shipworthy.evaluation.scoring.types import Context, Counts, Item, Kind, Rated, Score
 from shipworthy.evaluation.scoring.verdicts import Choice, choice_in
 from shipworthy.metrics.types import Metric
@@ -184,5 +184,10 @@ def _label(score: float) -> str:
 
 
 JUDGE_PAIRWISE = Kind(
-    options=PairwiseOptions, metric=_metric, load=_load, against=lambda options: str(options.against), rated=_rated
+    options=PairwiseOptions,
+    metric=_metric,
+    load=_load,
+    against=lambda options: str(options.against),
+    rated=_rated,
+    heavy=judges_heavily,
 )

@@ -148,6 +148,11 @@ def _load(options: RubricOptions, context: Context) -> RubricScorer:
     return RubricScorer(options, Judge.load(options.judge, context, version=VERSION, template=options.prompt))
 
 
+def judges_heavily(options: Any) -> bool:
+    """Whether the judge's weights come into memory."""
+    return bool(options.judge is not None and options.judge.backend == "huggingface")
+
+
 def _rated(options: RubricOptions) -> Rated | None:
     if options.human is None:
         return None
@@ -162,4 +167,4 @@ def _label(score: Any) -> str:
     return f"{float(score):g}"
 
 
-JUDGE_SCORE = Kind(options=RubricOptions, metric=_metric, load=_load, rated=_rated)
+JUDGE_SCORE = Kind(options=RubricOptions, metric=_metric, load=_load, rated=_rated, heavy=judges_heavily)

@@ -118,6 +118,7 @@ class Kind:
         against: options -> the model whose answers the others are compared with, if any.
         pool: options -> how the answers of one example under several seeds become counts together, if they do.
         rated: options -> people's labels to compare with, if there are any.
+        heavy: options -> whether loading takes weights into memory; a mere check of the protocol then leaves it out.
     """
 
     options: type[Record]
@@ -126,3 +127,4 @@ class Kind:
     against: Callable[[Any], str | None] = lambda _options: None
     pool: Callable[[Any], Pool | None] = lambda _options: None
     rated: Callable[[Any], Rated | None] = lambda _options: None
+    heavy: Callable[[Any], bool] = lambda _options: False

@@ -1,0 +1,87 @@
+"""The scoring step of a run: which scorers a protocol needs, and their scores in its run folder."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from shipworthy.evaluation.budget import Purse
+from shipworthy.evaluation.scoring.catalogue import Loaded, is_heavy, load
+from shipworthy.evaluation.scoring.drive import Scores, Warn, identity_digest, score
+from shipworthy.evaluation.scoring.log import ScoreLog
+from shipworthy.evaluation.scoring.types import Context
+from shipworthy.protocol.types import Protocol
+from shipworthy.records import Example, Prompt
+from shipworthy.store import RunFolder
+
+
+def load_all(
+    promised: Protocol, examples: Sequence[Example], *, folder: Path, environ: Mapping[str, str], heavy: bool = True
+) -> tuple[Loaded, ...]:
+    """The scorers of a protocol, ready, each having looked at its examples; nothing is asked or spent.
+
+    Without `heavy`, those that take weights into memory are left out: a protocol can be checked, not run.
+
+    Raises: BadInput: an option is wrong, or an example cannot be scored. Refused: code cannot be isolated here.
+        BackendError, MissingExtra: a local judge or classifier cannot be loaded.
+    """
+    found = []
+    for name, spec in promised.metrics.items():
+        rows = [example for example in examples if example.dataset == spec.dataset]
+        context = Context(name=name, folder=folder, environ=environ, examples=rows)
+        kind = spec.metric or name
+        if not heavy and is_heavy(name, kind, spec.options):
+            continue
+        if (one := load(kind, spec.options, dataset=spec.dataset, context=context)) is not None:
+            found.append(one)
+            asyncio.run(one.scorer.check(rows))
+    return tuple(found)
+
+
+def identities(loaded: Sequence[Loaded]) -> dict[str, str]:
+    """Metric -> digest of what makes the same answer score otherwise, for the manifest."""
+    return {one.name: identity_digest(one) for one in loaded}
+
+
+def score_run(
+    promised: Protocol,
+    loaded: Sequence[Loaded],
+    asked: Sequence[tuple[Example, Prompt]],
+    run: RunFolder,
+    *,
+    remote: frozenset[str],
+    warn: Warn,
+) -> Scores:
+    """Score every answer of a run that has no score yet.
+
+    Args:
+        asked: every example with the conversation that was asked.
+        remote: the models behind an endpoint; their requests have been spent from the budget.
+        warn: is told notes of scores and agreement with people.
+
+    Raises: BackendError: a judge cannot be reached; what was scored is kept.
+    """
+    if not loaded:
+        return Scores(counts={}, unscored=(), agreements={})
+    examples = [msgspec.structs.replace(example, messages=prompt.messages) for example, prompt in asked]
+    with ScoreLog(run.path) as log:
+        purse = _purse(promised, loaded, run, log, remote)
+        found = score(loaded, examples, run.responses(), seeds=promised.seeds, log=log, purse=purse, warn=warn)
+        return asyncio.run(found)
+
+
+def _purse(
+    promised: Protocol, loaded: Sequence[Loaded], run: RunFolder, log: ScoreLog, remote: frozenset[str]
+) -> Purse:
+    """What the answers and earlier scores have left of the budget."""
+    each = {one.name: one.scorer.requests for one in loaded}
+    requests, cost_usd = 0, 0.0
+    for response in run.responses():
+        if response.model in remote:
+            requests += 1
+            cost_usd += response.cost_usd or 0.0
+    for line in log.lines():
+        requests += each.get(line.metric, 0)
+        cost_usd += line.cost_usd or 0.0
+    return Purse(promised.budget, requests=requests, cost_usd=cost_usd)

@@ -1,0 +1,139 @@
+"""Metrics that need I/O in the main job: scored once, gated, judged again from the evidence, resumed."""
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shipworthy.errors import BackendError, BadInput
+from shipworthy.evaluation import judge, run
+from shipworthy.store import RunFolder
+from tests import mock_openai
+
+N = 40
+
+
+def folder(path: Path, metric: str, *, options: str, extra: str = "", unlike: int = 0) -> Path:
+    """A protocol over N rows; the candidate answers the reference, the baseline differs in the first `unlike` rows."""
+    rows = [{"id": str(i), "input": f"question {i}", "reference": f"SELECT {i}"} for i in range(N)]
+    lines(path / "d.jsonl", rows)
+    lines(path / "new.jsonl", [{"example_id": row["id"], "text": row["reference"]} for row in rows])
+    old = [f"SELECT {i if i >= unlike else -1}" for i in range(N)]
+    lines(path / "old.jsonl", [{"example_id": row["id"], "text": text} for row, text in zip(rows, old, strict=True)])
+    protocol = f"""
+shipworthy: 1
+name: scored
+datasets:
+  d: {{path: d.jsonl}}
+models:
+  new: {{role: candidate, path: new.jsonl}}
+  old: {{role: production, path: old.jsonl}}
+metrics:
+  quality: {{dataset: d, metric: {metric}, options: {options}}}
+gates:
+  - {{metric: quality, baseline: old, margin: 0.1}}
+{extra}
+"""
+    (path / "p.yaml").write_text(protocol)
+    return path / "p.yaml"
+
+
+def lines(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def sqlite_in(path: Path) -> None:
+    connection = sqlite3.connect(path / "d.sqlite")
+    connection.execute("CREATE TABLE t (n INTEGER)")
+    connection.commit()
+    connection.close()
+
+
+def test_sql_is_executed_judged_and_judged_again(tmp_path: Path) -> None:
+    sqlite_in(tmp_path)
+    verdict = run(folder(tmp_path, "sql_match", options="{database: d.sqlite}", unlike=10), out=tmp_path / "out")
+    finding = verdict.metrics[0]
+
+    assert ("promote", 1.0, 0.75, "tango") == (
+        verdict.verdict,
+        finding.candidate.value,
+        finding.baseline and finding.baseline.value,
+        finding.method,
+    )
+    assert verdict.metrics == judge(RunFolder.open(tmp_path / "out")).metrics
+    assert "quality" in RunFolder.open(tmp_path / "out").manifest.settings["scorers"]
+    assert N + 10 == len((tmp_path / "out" / "scores.jsonl").read_text().splitlines())
+
+
+def test_broken_gold_is_told_before_a_model_is_asked(tmp_path: Path) -> None:
+    sqlite_in(tmp_path)
+    path = folder(tmp_path, "sql_match", options="{database: d.sqlite}")
+    rows = [json.loads(line) for line in (tmp_path / "d.jsonl").read_text().splitlines()]
+    rows[3]["reference"] = "SELECT gone FROM t"
+    lines(tmp_path / "d.jsonl", rows)
+    with pytest.raises(BadInput, match=r"d\.jsonl:4: 1 of 40 gold queries do not run"):
+        run(path, out=tmp_path / "out")
+
+    assert not (tmp_path / "out").exists()
+
+
+def test_broken_gold_that_is_left_out_has_no_weight_and_is_told(tmp_path: Path) -> None:
+    sqlite_in(tmp_path)
+    path = folder(tmp_path, "sql_match", options="{database: d.sqlite, leave_out_broken_gold: true}")
+    rows = [json.loads(line) for line in (tmp_path / "d.jsonl").read_text().splitlines()]
+    rows[3]["reference"] = "SELECT gone FROM t"
+    lines(tmp_path / "d.jsonl", rows)
+    verdict = run(path, out=tmp_path / "out")
+
+    assert 1.0 == verdict.metrics[0].candidate.value
+    assert {"broken_gold"} <= {warning.code for warning in verdict.warnings}
+
+
+def test_a_judge_of_the_protocol_spends_from_its_budget_and_the_run_goes_on_later(tmp_path: Path) -> None:
+    with mock_openai.endpoint() as endpoint:
+        options = f"{{judge: {{base_url: '{endpoint.base_url}', model: echo}}, against: old}}"
+        path = folder(tmp_path, "judge_pairwise", options=options, extra="budget: {max_requests: 20}", unlike=N)
+        short = run(path, out=tmp_path / "out")
+
+        assert ("inconclusive", 20) == (short.verdict, endpoint.stats()["requests"])
+        assert "30 scores of quality are missing: budget.max_requests 20 is used up" in short.reasons[0]
+        assert "incomplete" == RunFolder.open(tmp_path / "out").manifest.status
+
+
+def test_a_judge_that_dies_half_way_is_asked_the_rest_on_resume(tmp_path: Path) -> None:
+    port = mock_openai.free_port()
+    options = f"{{judge: {{base_url: 'http://127.0.0.1:{port}/v1', model: echo}}, against: old}}"
+    path = folder(tmp_path, "judge_pairwise", options=options, unlike=N)
+    with mock_openai.endpoint(port=port, dead_after=31):
+        first = outcome(path, tmp_path / "out")
+    kept = len((tmp_path / "out" / "scores.jsonl").read_text().splitlines())
+    with mock_openai.endpoint(port=port) as endpoint:
+        verdict = run(path, out=tmp_path / "out", resume=True)
+        asked = endpoint.stats()["answered"]
+
+    assert "inconclusive" in first or "shipworthy run --resume" in first
+    assert 0 < kept
+    assert 0.5 == verdict.metrics[0].candidate.value  # the echo's last word is the prompt's own example of a tie
+    assert sum(asked.values()) <= 2 * N
+
+
+def outcome(path: Path, out: Path) -> str:
+    """The verdict, or the sentence that the run stopped with."""
+    try:
+        return run(path, out=out).verdict
+    except BackendError as error:
+        return str(error)
+
+
+@pytest.mark.usefixtures("isolated")
+def test_code_is_executed_in_a_run(tmp_path: Path) -> None:
+    path = folder(tmp_path, "code_pass", options="{tests: test}")
+    rows = [{"id": str(i), "input": "q", "reference": "x", "test": f"assert x == {i}"} for i in range(N)]
+    lines(tmp_path / "d.jsonl", rows)
+    lines(tmp_path / "new.jsonl", [{"example_id": str(i), "text": f"x = {i}"} for i in range(N)])
+    lines(tmp_path / "old.jsonl", [{"example_id": str(i), "text": f"x = {i % 20}"} for i in range(N)])
+    finding = run(path, out=tmp_path / "out").metrics[0]
+
+    assert (1.0, 0.5) == (finding.candidate.value, finding.baseline and finding.baseline.value)

@@ -16,6 +16,7 @@ from shipworthy.data.training._sources import PACKED, opened
 from shipworthy.errors import BadInput
 
 _SPACE = b" \t\r\n"
+_ASKED = ("input", "question", "prompt", "instruction", "text")
 
 
 def rows(path: Path) -> Iterator[Row]:
@@ -53,7 +54,8 @@ def asked(fields: Mapping[str, Any], column: str | None, *, where: str) -> str:
     if isinstance(read, list) and read:
         text = "\n".join(dict.fromkeys(row.prompt for row in read))
         return text or read[0].completion or ""
-    return " ".join(said(value) for value in fields.values())
+    known = next((name for name in _ASKED if isinstance(fields.get(name), str)), None)
+    return fields[known] if known is not None else " ".join(map(said, fields.values()))
 
 
 def said(value: Any) -> str:

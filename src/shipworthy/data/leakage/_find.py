@@ -8,7 +8,7 @@ from shipworthy.data._repeats import normal
 from shipworthy.data.leakage._clusters import components
 from shipworthy.data.leakage._evidence import Floats, Verified, row_bits, wording
 from shipworthy.data.leakage._meaning import Embedder, by_meaning
-from shipworthy.data.leakage._tiers import measure, tiers, within_measure
+from shipworthy.data.leakage._tiers import measure, measure_within, tiers
 from shipworthy.data.leakage._tokens import Ints, Vocabulary, tokenise
 from shipworthy.data.leakage.types import TIERS, Leakage, Match, Node, Null, Tier
 
@@ -45,7 +45,10 @@ def find(left: Sequence[str], right: Sequence[str], *, embedder: Embedder | None
 
 
 def within(texts: Sequence[str]) -> list[list[int]]:
-    """Clusters of rows of one set that say the same or are likely copies of one another, as row numbers from 0."""
+    """Clusters of rows of one set that are not to be torn apart, as row numbers from 0.
+
+    They say the same but for case, spacing and punctuation, or are likely copies of one another.
+    """
     first = _first_places(texts)
     place_N = np.fromiter(first.values(), np.int64, len(first))
     again = [(first[key], row) for row, text in enumerate(texts) if (key := normal(text)) and first[key] != row]
@@ -111,11 +114,10 @@ def _near_within(texts: list[str]) -> list[tuple[int, int]]:
     words = Vocabulary()
     rows, letters = tokenise(texts, words)
     said = wording([rows], len(words))
-    seen, measured = within_measure(rows, said)
+    seen, measured = measure_within(rows, said)
     likely_P, _ = tiers(seen, measured)
-    bits_N, place = row_bits(rows, said), {text: row for row, text in reversed(list(enumerate(letters))) if text}
-    again = [(place[text], row) for row, text in enumerate(letters) if place.get(text, row) != row]
-    same = [(one, other) for one, other in again if bits_N[other] >= measured.likely_bits]
+    place = {text: row for row, text in reversed(list(enumerate(letters))) if text}
+    same = [(place[text], row) for row, text in enumerate(letters) if place.get(text, row) != row]
     return [*same, *zip(seen.source_P[likely_P].tolist(), seen.probe_P[likely_P].tolist(), strict=True)]
 
 

@@ -36,13 +36,13 @@ def measure(sources: Tokens, probes: Tokens, said: Wording, *, asked: int) -> tu
     return seen.chosen(~sampled), _null(best_N, _expected_once(len(sources), asked))
 
 
-def within_measure(rows: Tokens, said: Wording) -> tuple[Verified, Null]:
-    """As `measure`, for a set and itself: every row is its own null."""
+def measure_within(rows: Tokens, said: Wording) -> tuple[Verified, Null]:
+    """As `measure`, for a set and itself: all rows are the null, and a tenth is asked for, as if it were held out."""
     seen = verify(candidates(rows, rows, itself_N=np.arange(len(rows))), rows, rows, said)
     best_N = np.full(len(rows), -np.inf)
     near = _edits(seen) <= LIKELY_EDITS
     np.maximum.at(best_N, seen.probe_P[near], seen.bits_P[near])
-    return seen, _null(best_N, _expected_once(len(rows), len(rows)))
+    return seen, _null(best_N, _expected_once(len(rows), len(rows) // 10))
 
 
 def _null(best_N: NDArray[np.float64], chance: float) -> Null:

@@ -26,6 +26,9 @@ NEEDS_NO_REFERENCE = frozenset({
 OPTIONS: dict[str, dict[str, Any]] = {
     "schema_valid": {"schema": {"type": "object"}},
     "regex_match": {"pattern": "a"},
+    "bbq_bias": {"condition": "ambiguous"},
+    "group_gap": {"column": "variant", "groups": ["original", "other"]},
+    "equalised_odds": {"column": "variant", "groups": ["original", "other"], "positive": "a"},
     "required_sections": {"sections": ["a"]},
     **{kind: {"labels": ["a", "b", "ü"]} for kind in ("micro_f1", "macro_f1", "weighted_f1", "mcc")},
 }
@@ -42,6 +45,17 @@ ANSWERS = [
 ]  # fmt: skip
 
 
+BBQ: dict[str, Any] = {
+    "ans0": "a",
+    "ans1": "not known",
+    "ans2": "b",
+    "answer_info": {"ans0": ["a", "one"], "ans1": ["n", "unknown"], "ans2": ["b", "other"]},
+    "additional_metadata": {"stereotyped_groups": ["one"]},
+    "question_polarity": "neg",
+    "context_condition": "ambig",
+}
+
+
 def _metric(kind: str) -> Metric:
     return metrics.build(f"my_{kind}", kind, OPTIONS.get(kind, {}))
 
@@ -52,7 +66,7 @@ def _example(kind: str) -> Example:
         dataset="d",
         messages=(Message(role="user", content="What is a?"),),
         reference=REFERENCES.get(kind, "a"),
-        fields={"sources": 3, "variant": "original"},
+        fields={"sources": 3, "variant": "original", **BBQ},
     )
 
 

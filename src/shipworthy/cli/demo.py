@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import time
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,10 +68,9 @@ def _judged(folder: Path, name: str, recipe: Path, progress: "Progress") -> "Pag
     from shipworthy import training
     from shipworthy.cli._text import verdict_text
     from shipworthy.cli.run import conclude, surroundings
-    from shipworthy.demo import story
     from shipworthy.evaluation import run as main_job
 
-    label = name.replace("_", " ").capitalize()
+    label = f"Candidate {name[-1].upper()}"
     progress.say(f"{label}: {_STORY[name]}")
     lineage = training.launch(
         training.read_recipe(recipe),
@@ -78,7 +78,7 @@ def _judged(folder: Path, name: str, recipe: Path, progress: "Progress") -> "Pag
     )
     progress.say(f"{label}: trained in {lineage.seconds:.0f} s; now every model answers")
     protocol, out = folder / f"{name}.protocol.yaml", folder / "runs" / name
-    protocol.write_text(story.protocol(name), encoding="utf-8")
+    protocol.write_text(_protocol(name), encoding="utf-8")
     main_job(protocol, out=out, within=surroundings(progress, f"answers {name}"))
     progress.close()
     page, done = conclude(out)
@@ -86,6 +86,11 @@ def _judged(folder: Path, name: str, recipe: Path, progress: "Progress") -> "Pag
         print(verdict_text(page.verdict, title=page.question))
         print("\n".join([*_worst(page), *done, ""]), flush=True)
     return page
+
+
+def _protocol(candidate: str) -> str:
+    """The demo's protocol with this candidate in it."""
+    return (files("shipworthy.demo") / "protocol.yaml").read_text(encoding="utf-8").replace("CANDIDATE", candidate)
 
 
 _STORY = {

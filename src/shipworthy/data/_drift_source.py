@@ -79,6 +79,16 @@ class Side:
         finally:
             self.connection.execute(f"SET threads = {threads}")
 
+    def texts(self, expression: str) -> Iterator[str | None]:
+        """One expression as text in the order of the rows, a few at a time."""
+        result = self._run(f"CAST({expression} AS VARCHAR) AS found")
+        while rows := result.fetchmany(10_000):
+            yield from (row[0] for row in rows)
+
+    def query(self, query: str) -> list[tuple[Any, ...]]:
+        """The rows of a whole query over `table`."""
+        return list(self._guarded(query).fetchall())
+
     def _pairs(self, what: str, then: str) -> Iterator[tuple[Any, int]]:
         yield from ((row[0], int(row[1])) for row in self.ask(what, then))
 
@@ -97,6 +107,19 @@ class Side:
 @contextmanager
 def opened(reference: Path, current: Path) -> Iterator[tuple[Side, Side]]:
     """Both files, until the block ends. Raises: BadInput: a file is no table."""
+    with _database() as connection:
+        yield _side(connection, reference, "reference"), _side(connection, current, "current")
+
+
+@contextmanager
+def opened_one(path: Path) -> Iterator[Side]:
+    """One file, until the block ends. Raises: BadInput: it is no table."""
+    with _database() as connection:
+        yield _side(connection, path, "current")
+
+
+@contextmanager
+def _database() -> Iterator[Any]:
     import duckdb
 
     with (
@@ -105,7 +128,7 @@ def opened(reference: Path, current: Path) -> Iterator[tuple[Side, Side]]:
     ):
         connection.execute(f"SET temp_directory = {_literal(folder)}")
         connection.execute(f"SET memory_limit = '{_LIMIT}'")
-        yield _side(connection, reference, "reference"), _side(connection, current, "current")
+        yield connection
 
 
 def scale_of(side: Side, expression: str) -> tuple[float, float]:
@@ -158,7 +181,9 @@ def _call(path: Path) -> tuple[str, str]:
         return f"read_json({name}, auto_detect=true, sample_size=-1, maximum_object_size=67108864)", "TABLE"
     header, separator = _rows.header(path, start)
     columns = "[" + ", ".join(map(_literal, header)) + "]"
+    types = "['BIGINT', 'DOUBLE', 'DATE', 'TIMESTAMP', 'VARCHAR']"  # no BOOLEAN: it would turn yes and no into true
     options = f"header=true, delim={_literal(separator)}, quote='\"', escape='\"', sample_size=-1, names={columns}"
+    options += f", auto_type_candidates={types}"
     return f"read_csv({name}, {options})", "TABLE"
 
 

@@ -100,8 +100,8 @@ def clusters() -> Picture:
     caption = (
         f"Forty documents with twenty-five questions each, and nothing lost in truth (the first seeded world that "
         f"misleads, number {seed}). Rows of one document succeed and fail together, so they say less than as many rows "
-        f"of their own: the honest interval is {_width(rows[1]) / _width(rows[0]):.1f} times as wide, and the loss that the "
-        f"short one shows is not there."
+        f"of their own: the honest interval is {_width(rows[1]) / _width(rows[0]):.1f} times as wide, and the loss "
+        f"that the short one shows is not there."
     )
     return Picture(forest(rows, "Rows in clusters", "clusters"), caption)
 

@@ -1,7 +1,8 @@
 """An OpenAI-compatible endpoint that behaves as it is told, in a process of its own. Also used by the benchmarks.
 
 `endpoint(...)` starts it and stops it. `python tests/mock_openai.py '{"latency_s": 0.05}'` prints its port and serves.
-The model `echo` repeats the last user turn; `wrong` answers every third prompt (by its digest) with "wrong".
+Every letter of an answer is a token of probability 1/2; with `tools` it calls the first. `/stats` tells the last
+request. The model `echo` repeats the last user turn; `wrong` answers every third prompt (by its digest) with "wrong".
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import ctypes
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import random
 import signal
@@ -91,11 +93,13 @@ class Server:
         self._behaviour = behaviour
         self._rng = random.Random(0)
         self._answered: Counter[str] = Counter()
+        self._last: dict[str, Any] = {}
         self._requests = self._refused = self._in_flight = self._highest = 0
 
     def routes(self) -> list[web.RouteDef]:
         return [
             web.post("/v1/chat/completions", self.chat),
+            web.post("/v1/completions", self.chat),
             web.get("/v1/models", self.models),
             web.get("/stats", self.stats),
         ]
@@ -106,7 +110,7 @@ class Server:
         self._highest = max(self._highest, self._in_flight)
         try:
             failing = self._behaviour.fail_from < self._requests <= self._behaviour.fail_until
-            body = await request.json()
+            body = self._last = await request.json()
             await asyncio.sleep(self._behaviour.latency_s)
             refusal = self._refusal() or (await self._fault(request) if failing else None)
             return refusal or await self._reply(request, body)
@@ -119,7 +123,7 @@ class Server:
         return web.json_response({"data": []})
 
     async def stats(self, _: web.Request) -> web.Response:
-        counted = {"requests": self._requests, "refused": self._refused, "highest": self._highest}
+        counted = {"requests": self._requests, "refused": self._refused, "highest": self._highest, "last": self._last}
         return web.json_response({"answered": dict(self._answered), **counted})
 
     def _refusal(self) -> web.Response | None:
@@ -152,21 +156,47 @@ class Server:
     async def _reply(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         if self._behaviour.dead_after is not None and self._answered.total() >= self._behaviour.dead_after:
             os._exit(0)
-        last = [turn for turn in body["messages"] if turn["role"] == "user"][-1]["content"]
+        plain = "prompt" in body
+        last = body["prompt"] if plain else [turn for turn in body["messages"] if turn["role"] == "user"][-1]["content"]
         self._answered[f"{body['model']}/{body.get('seed')}/{last}"] += 1
         text = said_by(body["model"], last)
         usage = {"prompt_tokens": len(last.split()), "completion_tokens": len(text.split())}
         if body.get("stream"):
-            return await _streamed(request, text, usage)
-        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+            return await _streamed(request, text, usage, body)
+        message = {"role": "assistant", "content": text}
+        if body.get("tools"):
+            call = {"name": body["tools"][0]["function"]["name"], "arguments": json.dumps({"said": text})}
+            message = {"role": "assistant", "content": None, "tool_calls": [{"function": call}]}
+        said = {"text": text} if plain else {"message": message}
+        choice = {"index": 0, **said, **_logprobs(text, body), "finish_reason": "stop"}
         whole = {"model": body["model"], "system_fingerprint": "fp_1", "choices": [choice], "usage": usage}
         return web.json_response(whole)
 
 
-async def _streamed(request: web.Request, text: str, usage: dict[str, int]) -> web.StreamResponse:
+def _logprobs(text: str, body: dict[str, Any]) -> dict[str, Any]:
+    """The logarithm of 1/2 for every letter, in the shape of the API that was asked for it."""
+    if not body.get("logprobs"):
+        return {}
+    if "prompt" in body:
+        return {"logprobs": {"tokens": list(text), "token_logprobs": [math.log(0.5)] * len(text)}}
+    return {"logprobs": {"content": [{"token": letter, "logprob": math.log(0.5)} for letter in text]}}
+
+
+async def _streamed(request: web.Request, text: str, usage: dict[str, int], body: dict[str, Any]) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
-    parts: list[dict[str, Any]] = [{"choices": [{"index": 0, "delta": {"content": letter}}]} for letter in text]
+    parts: list[dict[str, Any]] = [
+        {
+            "choices": [
+                {
+                    "index": 0,
+                    **({"text": letter} if "prompt" in body else {"delta": {"content": letter}}),
+                    **_logprobs(letter, body),
+                }
+            ]
+        }
+        for letter in text
+    ]
     parts.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
     parts.append({"choices": [], "usage": usage})
     for part in parts:

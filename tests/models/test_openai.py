@@ -1,6 +1,8 @@
 """The OpenAI-compatible backend against a real server in another process."""
 
 import asyncio
+import json
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -69,6 +71,41 @@ def test_streaming_measures_the_first_token(start: Start) -> None:
     assert {"question 0", "question 1", "question 2"} == {response.text for response in got}
     assert all(response.first_token_s is not None and response.first_token_s <= response.latency_s for response in got)  # type: ignore[operator]
     assert [2, 2, 2] == [response.output_tokens for response in got]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_base_model_is_asked_for_completions_of_plain_text(start: Start, stream: bool) -> None:
+    endpoint = start()
+    turns = (Message(role="system", content="Q:"), Message(role="user", content="hi"))
+    asked = Prompt(example_id="0", dataset="d", messages=turns)
+    (response,) = answers(spec(endpoint.base_url, options={"api": "completions", "stream": stream}), [asked])
+
+    assert "Q:\n\nhi" == response.text == endpoint.stats()["last"]["prompt"]
+    assert stream == (response.first_token_s is not None)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("api", "logprobs"), [("chat", True), ("completions", 1)])
+def test_log_probabilities_that_come_back_are_summed(start: Start, api: str, logprobs: Any, stream: bool) -> None:
+    model = spec(start().base_url, options={"api": api, "stream": stream}, sampling={"logprobs": logprobs})
+    (response,) = answers(model, prompts(1))
+    letters = len("question 0")
+
+    assert letters == response.extra["tokens"]
+    assert letters * math.log(2) == pytest.approx(response.extra["nll"])
+    assert 0.5**letters == pytest.approx(response.extra["confidence"])
+
+
+def test_json_mode_and_tools_reach_the_endpoint_and_a_call_is_the_answer(start: Start) -> None:
+    endpoint = start()
+    tools = [{"type": "function", "function": {"name": "say", "parameters": {"type": "object"}}}]
+    sampling = {"response_format": {"type": "json_object"}, "tools": tools, "tool_choice": "required"}
+    (response,) = answers(spec(endpoint.base_url, sampling=sampling), prompts(1))
+    sent = endpoint.stats()["last"]
+
+    assert sampling == {key: sent[key] for key in sampling}
+    assert [{"name": "say", "arguments": {"said": "question 0"}}] == json.loads(response.text or "")
+    assert 1 == response.extra["tool_calls"]
 
 
 def test_no_more_requests_are_in_flight_than_allowed(start: Start) -> None:

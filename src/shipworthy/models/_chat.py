@@ -1,4 +1,4 @@
-"""One chat completion over HTTP: a prompt goes out, an Answer or a Failure comes back. Retries live elsewhere."""
+"""One completion over HTTP: a prompt goes out, an Answer or a Failure comes back. Retries live elsewhere."""
 
 import asyncio
 import os
@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from shipworthy.models._completions import Dialect
 from shipworthy.models._retry import Failure
 from shipworthy.models._wire import Answer, Stream, answer_of, failure_of, not_a_completion
 from shipworthy.records import Message
@@ -23,13 +24,15 @@ class ChatClient:
         self,
         *,
         base_url: str,
+        dialect: Dialect,
         fixed: Mapping[str, Any],
         headers: Mapping[str, str],
         timeout_s: float,
         stream: bool,
         proxy: str | None,
     ) -> None:
-        self._url = f"{base_url}/chat/completions"
+        self._dialect = dialect
+        self._url = f"{base_url}{dialect.path}"
         self._models_url = f"{base_url}/models"
         self._fixed = {**fixed, **({"stream": True, "stream_options": {"include_usage": True}} if stream else {})}
         self._headers = {"Content-Type": "application/json", "Accept": "application/json", **headers}
@@ -41,7 +44,7 @@ class ChatClient:
 
     async def ask(self, messages: Sequence[Message], *, seed: int | None) -> Answer | Failure:
         """One request, never retried; whatever goes wrong becomes a Failure."""
-        body = {**self._fixed, "messages": messages, **({} if seed is None else {"seed": seed})}
+        body = {**self._fixed, **self._dialect.asked(messages), **({} if seed is None else {"seed": seed})}
         started = time.perf_counter()
         try:
             async with self._open().post(

@@ -1,6 +1,7 @@
 """What an endpoint says, read: bytes of a chat completion in, an Answer or a Failure out. Pure."""
 
 import email.utils
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -54,10 +55,37 @@ class _Turn(msgspec.Struct):
         return self.content or ""
 
 
+class _Token(msgspec.Struct):
+    logprob: float = 0.0
+
+
+class _Logprobs(msgspec.Struct):
+    """Of the answer's tokens: chat completions list objects, completions list numbers (null: not known)."""
+
+    content: list[_Token] | None = None
+    token_logprobs: list[float | None] | None = None
+
+    def values(self) -> list[float]:
+        """One natural logarithm a token."""
+        if self.content is not None:
+            return [token.logprob for token in self.content]
+        return [value for value in self.token_logprobs or () if value is not None]
+
+
 class _Choice(msgspec.Struct):
     message: _Turn = msgspec.field(default_factory=_Turn)
     delta: _Turn = msgspec.field(default_factory=_Turn)
+    text: str | None = None
+    logprobs: _Logprobs | None = None
     finish_reason: str | None = None
+
+    def whole(self) -> _Turn:
+        """What was said; completions have a text in the place of a turn."""
+        return self.message if self.text is None else _Turn(content=self.text)
+
+    def piece(self) -> _Turn:
+        """The same of a piece of a stream."""
+        return self.delta if self.text is None else _Turn(content=self.text)
 
 
 class _Usage(msgspec.Struct):
@@ -101,6 +129,7 @@ class Stream:
         self._parts: list[_Completion] = []
         self._finish_reason: str | None = None
         self._first_token_s: float | None = None
+        self._logprobs: list[float] = []
 
     def add(self, data: bytes, at_s: float) -> None:
         """One event, so many seconds after the request went out. Raises msgspec.DecodeError: no piece of an answer."""
@@ -108,15 +137,17 @@ class Stream:
         self._parts.append(part)
         for choice in part.choices[:1]:
             self._finish_reason = choice.finish_reason or self._finish_reason
-            if choice.delta not in _SILENCE and self._first_token_s is None:
+            if choice.piece() not in _SILENCE and self._first_token_s is None:
                 self._first_token_s = at_s
-            _join(self._turn, choice.delta)
+            _join(self._turn, choice.piece())
+            self._logprobs += choice.logprobs.values() if choice.logprobs else ()
 
     def answer(self, latency_s: float) -> Answer | Failure:
         """The whole; a stream without a finish reason broke off."""
         if self._finish_reason is None:
             return Failure(kind="unavailable", message="the stream ended before the answer was complete")
-        return _answer(self._turn, self._parts, self._finish_reason, latency_s, self._first_token_s)
+        said = _Said(self._turn, self._finish_reason, self._logprobs, self._first_token_s)
+        return _answer(said, self._parts, latency_s)
 
 
 def answer_of(body: bytes, latency_s: float) -> Answer | Failure:
@@ -128,29 +159,46 @@ def answer_of(body: bytes, latency_s: float) -> Answer | Failure:
     if not said.choices:
         return Failure(kind="unavailable", message="answered without a choice")
     choice = said.choices[0]
-    return _answer(choice.message, [said], choice.finish_reason, latency_s, None)
+    logprobs = choice.logprobs.values() if choice.logprobs else []
+    return _answer(_Said(choice.whole(), choice.finish_reason, logprobs), [said], latency_s)
 
 
-def _answer(
-    turn: _Turn, parts: Sequence[_Completion], finish_reason: str | None, latency_s: float, first_token_s: float | None
-) -> Answer:
+@dataclass(frozen=True, slots=True)
+class _Said:
+    turn: _Turn
+    finish_reason: str | None
+    logprobs: Sequence[float]
+    first_token_s: float | None = None
+
+
+def _answer(said: _Said, parts: Sequence[_Completion], latency_s: float) -> Answer:
+    turn = said.turn
     usage = next((part.usage for part in reversed(parts) if part.usage is not None), _Usage())
     last = parts[-1]
     extra: dict[str, Any] = {
-        "finish_reason": finish_reason,
+        "finish_reason": said.finish_reason,
         "reported_model": last.model,
         "system_fingerprint": last.system_fingerprint,
         "refusal_field": True if turn.refusal and not turn.said() else None,
         "tool_calls": len(turn.tool_calls) if turn.tool_calls else None,
+        **_likelihood(said.logprobs),
     }
     return Answer(
         text=turn.said() or turn.refusal or _calls(turn.tool_calls or ()),
         latency_s=latency_s,
-        first_token_s=first_token_s,
+        first_token_s=said.first_token_s,
         input_tokens=usage.prompt_tokens,
         output_tokens=usage.completion_tokens,
         extra={key: value for key, value in extra.items() if value is not None},
     )
+
+
+def _likelihood(logprobs: Sequence[float]) -> dict[str, Any]:
+    """What metrics read: nats summed over the answer's tokens, their number, the probability of the whole answer."""
+    if not logprobs:
+        return {}
+    nll = max(0.0, -math.fsum(logprobs))
+    return {"nll": nll, "tokens": len(logprobs), "confidence": math.exp(-nll)}
 
 
 def _calls(calls: Sequence[_ToolCall]) -> str:

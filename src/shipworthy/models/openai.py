@@ -1,4 +1,4 @@
-"""Any endpoint that speaks OpenAI's chat completions: the API itself, vLLM, llama.cpp, a gateway, a mock.
+"""Any endpoint that speaks OpenAI's chat completions or completions: the API itself, vLLM, llama.cpp, a gateway.
 
 The first request goes out alone. An endpoint that shows no sign of life, or answers with anything but completions, is a
 BackendError within seconds, before anything is written. After that one failed request is a Response with `error`; a run
@@ -20,6 +20,7 @@ from msgspec import Meta
 
 from shipworthy.errors import BackendError, BadInput
 from shipworthy.models._chat import ChatClient
+from shipworthy.models._completions import DIALECTS, Api
 from shipworthy.models._crew import Crew
 from shipworthy.models._options import cost_usd, options_of
 from shipworthy.models._retry import Failure, RetryPolicy
@@ -29,19 +30,21 @@ from shipworthy.records import Example, Prompt, Record, Response
 
 Seconds = Annotated[float, Meta(gt=0)]
 SIGN_OF_LIFE_AFTER_S = 3.0
-OURS = ("messages", "model", "n", "seed", "stream", "stream_options")
+OURS = ("messages", "model", "n", "prompt", "seed", "stream", "stream_options")
 """Keys of a request that `sampling` may not set."""
 
 
 class Settings(Record):
     """Options of `openai`.
 
+    `api` is `chat`, or `completions` for a base model (the turns as plain text, nothing between but an empty line);
     `concurrency` requests at most are in flight; `timeout_s` bounds one request, `start_s` the first sign of life;
     `dead_after` failures in a row, without an answer between them, mean that the endpoint is gone; `stream` asks for
     tokens as they come (gives `first_token_s`); `send_seed: false` for endpoints that refuse a seed; `proxy` is the URL
     of a proxy.
     """
 
+    api: Api = "chat"
     concurrency: Annotated[int, Meta(ge=1, le=10_000)] = 32
     timeout_s: Seconds = 60.0
     start_s: Seconds = 8.0
@@ -83,6 +86,7 @@ class OpenAIBackend:
         """The endpoint, the model's name there, and what is sent along. Says nothing about the weights behind it."""
         return {
             "kind": "openai",
+            "api": self._settings.api,
             "endpoint": _without_user(self._spec.base_url or ""),
             "model": self._spec.model or "",
             "sampling": msgspec.json.encode(self._spec.sampling, order="sorted").decode(),
@@ -207,6 +211,7 @@ def load(
             raise BadInput(f"model {name!r}: sampling may not set {key!r}; Shipworthy sets it, remove it there")
     client = ChatClient(
         base_url=base_url,
+        dialect=DIALECTS[settings.api],
         fixed={"model": spec.model, **spec.sampling},
         headers=_authorization(name, spec, environ),
         timeout_s=settings.timeout_s,

@@ -10,9 +10,12 @@ import sys
 
 BODY = json.dumps(
     {
+        "id": "1",
+        "object": "chat.completion",
+        "created": 0,
         "model": "echo",
         "choices": [{"index": 0, "message": {"role": "assistant", "content": "42"}, "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": 6, "completion_tokens": 1},
+        "usage": {"prompt_tokens": 6, "completion_tokens": 1, "total_tokens": 7},
     }
 ).encode()
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY

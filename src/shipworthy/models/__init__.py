@@ -19,6 +19,7 @@ BUILT_IN: Mapping[str, str] = {
     "openai": "shipworthy.models.openai:load",
     "recorded": "shipworthy.models.recorded:load",
     "trivial": "shipworthy.models.trivial:load",
+    "vllm": "shipworthy.models.vllm:load",
 }
 """Name in the protocol -> the function that loads this kind of backend."""
 

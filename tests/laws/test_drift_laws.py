@@ -25,7 +25,6 @@ FULL = [(n, m) for n in (200, 1_000, 5_000) for m in (200, 1_000, 5_000)]
 SIZES = [(200, 200, 100), *(pytest.param(n, m, 500, marks=pytest.mark.laws) for n, m in FULL)]
 SLOW_SIZES = [(200, 200, 40), *(pytest.param(n, m, 500, marks=pytest.mark.laws) for n, m in FULL)]
 WORDS = np.array([f"w{i}" for i in range(300)])
-ZIPF = 1 / np.arange(1, 301) / (1 / np.arange(1, 301)).sum()
 
 
 def _labels(rng: Rng, n: int, k: int = 50) -> Counter[str]:
@@ -38,12 +37,9 @@ def _skewed(rng: Rng, n: int) -> Counter[str]:
 
 def _documents(rng: Rng, n: int) -> list[str]:
     """Each document has a topic of its own, so that its words are far from independent."""
-    topics = rng.permutation(300)[:30]
-    said = []
-    for _ in range(n):
-        own = rng.choice(topics)
-        said.append(" ".join(WORDS[[own, *np.minimum(rng.zipf(1.6, 8), 299)]]) + f" w{own} w{(own * 7) % 300}")
-    return said
+    own_N = rng.choice(rng.permutation(300)[:30], n)
+    said_NW = np.column_stack([own_N, (own_N * 7) % 300, np.minimum(rng.zipf(1.6, (n, 8)), 299)])
+    return [" ".join(words) for words in WORDS[said_NW].tolist()]
 
 
 def _same_documents(rng: Rng, n: int, m: int) -> tuple[list[str], list[str]]:

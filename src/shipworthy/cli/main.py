@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("shipworthy.cli.init", "write a commented protocol, sample data and a README"),
     "validate": ("shipworthy.cli.validate", "check a protocol and its data; say what each gate can detect"),
     "run": ("shipworthy.cli.run", "the main job: data, models, evidence, estimates, gates, verdict, report"),
+    "suite": ("shipworthy.cli.suite", "list suites, look at their rows, compare golden sets across runs"),
     "watch": ("shipworthy.cli.watch", "judge every checkpoint of a training run while it trains"),
     "compare": ("shipworthy.cli.compare", "judge results you already have, no protocol needed"),
     "gate": ("shipworthy.cli.gate", "judge a finished run again, sign it off, or revoke a signature"),

@@ -75,6 +75,11 @@ def arrange(promised: Protocol, *, folder: Path, when: Cadence | None = None) ->
     )
 
 
+def made_of(promised: Protocol, name: str, *, folder: Path) -> Made:
+    """The rows of one suite of a protocol. Raises: as `make`; KeyError: the protocol has no such suite."""
+    return make(_Shelf(promised, folder).part(name, promised.suites[name]))
+
+
 def make(part: Part) -> Made:
     """The rows of one suite. Raises: UnknownName: no such suite. BadInput: it cannot be made, or made a wrong row."""
     kind = part.spec.suite

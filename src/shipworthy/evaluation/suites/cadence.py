@@ -22,7 +22,7 @@ def occasion(promised: Protocol, when: Cadence) -> Protocol:
     every: Mapping[str, DatasetSpec | SuiteSpec] = {**promised.datasets, **promised.suites}
     due = [name for name, spec in every.items() if not spec.on or when in spec.on]
     if when == "checkpoint" and not any(when in spec.on for spec in every.values()):
-        quick = [name for name in due if every[name].role in CHECKPOINT_ROLES]
+        quick = [name for name in due if _role(every[name]) in CHECKPOINT_ROLES]
         due = quick or due
     left = only(promised, due)
     if not left.gates:
@@ -37,10 +37,15 @@ def _without_idle_floor(promised: Protocol) -> Protocol:
     """A trivial model is the floor of the test sets: where none runs and no gate names it, it is not asked."""
     every: list[DatasetSpec | SuiteSpec] = [*promised.datasets.values(), *promised.suites.values()]
     named = {gate.baseline for gate in promised.gates}
-    if any(spec.role == "test" or (isinstance(spec, SuiteSpec) and spec.suite == "few_shot") for spec in every):
+    if any(_role(spec) in ("test", "few_shot") for spec in every):
         return promised
     kept = {name: spec for name, spec in promised.models.items() if spec.role != "trivial" or name in named}
     return msgspec.structs.replace(promised, models=kept)
+
+
+def _role(spec: DatasetSpec | SuiteSpec) -> str | None:
+    """What rows are for; the suites golden and safety are for what their names say."""
+    return spec.role if isinstance(spec, DatasetSpec) or spec.role is not None else spec.suite
 
 
 def only(promised: Protocol, names: Collection[str]) -> Protocol:

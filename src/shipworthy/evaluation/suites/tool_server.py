@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -56,11 +57,11 @@ async def tool_server() -> AsyncIterator[ToolServer]:
     """The server while the block runs, on a free port of 127.0.0.1."""
     server = ToolServer(url="")
     app = web.Application(client_max_size=64 * 1024)
-    app.router.add_post("/{name}", lambda request: _called(server, request))
-    runner = web.AppRunner(app, access_log=None)
+    app.router.add_post("/{name}", partial(_called, server))
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=0.1)
+        site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         host, port = runner.addresses[0][:2]
         server.url = f"http://{host}:{port}"

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from shipworthy import data, metrics, models, protocol
+from shipworthy.data.versions import digest_of_rows
 from shipworthy.errors import BadInput, Refused
 from shipworthy.evaluation import scoring
 from shipworthy.evaluation.observe import refuse_unscorable
@@ -163,7 +164,12 @@ def manifest(prepared: Prepared, *, run_id: str, now: datetime) -> Manifest:
         protocol_sha256=protocol.digest(promised),
         protocol_path=str(prepared.path),
         datasets={
-            name: DatasetPrint(sha256=data.digest(rows), n=len(rows), path=promised.datasets[name].path)
+            name: DatasetPrint(
+                sha256=data.digest(rows),
+                n=len(rows),
+                path=promised.datasets[name].path,
+                rows_sha256=digest_of_rows(row.fields for row in rows).sha256,
+            )
             for name, rows in by_dataset.items()
         }
         | dict(prepared.sources),

@@ -6,7 +6,7 @@ from datetime import datetime
 from shipworthy import records
 from shipworthy.records import Finding, Record, Verdict
 from shipworthy.stats.ladder import widened_alpha
-from shipworthy.store import Manifest
+from shipworthy.store import DatasetPrint, Manifest
 from shipworthy.store.history import edited_after_results
 from shipworthy.store.ledger import Ledger
 from shipworthy.store.run_seal import protocol_file
@@ -28,10 +28,11 @@ def refuse_used_up(ledger: Ledger, locked: Manifest, *, actor: str, now: datetim
     Raises: Refused: a sealed test set of this run has no look left, or the run is for tuning.
     """
     for dataset in locked.datasets.values():
-        found, earlier = sealed(ledger, dataset.sha256), looks(ledger, dataset.sha256)
+        subject = _subject(ledger, dataset)
+        found, earlier = sealed(ledger, subject), looks(ledger, subject)
         seen = any(one.run_id == locked.run_id for one in earlier)
         if found is not None and (_tunes(locked) or (not seen and len(earlier) >= found.budget)):
-            look(ledger, dataset.sha256, _look(locked, actor), now=now)
+            look(ledger, subject, _look(locked, actor), now=now)
 
 
 def look_at_all(ledger: Ledger, locked: Manifest, *, actor: str, now: datetime) -> list[Sight]:
@@ -41,11 +42,18 @@ def look_at_all(ledger: Ledger, locked: Manifest, *, actor: str, now: datetime) 
     """
     sights = []
     for name, dataset in locked.datasets.items():
-        left = look(ledger, dataset.sha256, _look(locked, actor), now=now)
-        found = sealed(ledger, dataset.sha256)
+        subject = _subject(ledger, dataset)
+        left = look(ledger, subject, _look(locked, actor), now=now)
+        found = sealed(ledger, subject)
         if found is not None:
             sights.append(Sight(dataset=name, seal=found.name, used=found.budget - left, budget=found.budget))
     return sights
+
+
+def _subject(ledger: Ledger, dataset: DatasetPrint) -> str:
+    """Under which digest a dataset may be sealed: that of its rows, whatever a protocol calls them, or its own."""
+    rows = dataset.rows_sha256
+    return rows if rows and sealed(ledger, rows) is not None else dataset.sha256
 
 
 def circumstances(ledger: Ledger, locked: Manifest) -> list[records.Warning]:

@@ -8,11 +8,15 @@ Status = Literal["running", "complete", "incomplete"]
 
 
 class DatasetPrint(Record):
-    """Fingerprint of one dataset: SHA-256 over its examples, how many, and where they were read from."""
+    """Fingerprint of one dataset: SHA-256 over its examples, how many, and where they were read from.
+
+    `rows_sha256` is the version of the rows alone, whatever the protocol calls them: what `data seal` seals.
+    """
 
     sha256: str
     n: int
     path: str = ""
+    rows_sha256: str = ""
 
 
 class ModelPrint(Record):

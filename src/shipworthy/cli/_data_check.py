@@ -5,7 +5,7 @@ Exit codes: 0 nothing worse than a warning, and all limits are kept · 2 a file 
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,8 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from shipworthy.cli._progress import Progress
-    from shipworthy.data.training.check import check
-    from shipworthy.data.training.limits import evaluate_limits
+    from shipworthy.data.training._run import check
 
     options = _options(args)
     limits = dict(map(_limit, args.limit))
@@ -68,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         report = check(args.files, options, progress=lambda path, done, total: bar.update("reading", done, total, path))
     finally:
         bar.close()
-    judged = evaluate_limits(report, limits)
+    judged = _judged(report, limits)
     _write(report, judged, args.output)
     if args.review_sample:
         _review(args)
@@ -77,6 +76,14 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput(_bad_rows(report))
     broken = report.worst() == "error" or any(one.outcome != "pass" for one in judged)
     return BLOCK if broken else CLEAN
+
+
+def _judged(report: "DataReport", limits: Mapping[str, str]) -> Sequence["LimitFinding"]:
+    if not limits:
+        return ()
+    from shipworthy.data.training.limits import evaluate_limits
+
+    return evaluate_limits(report, limits)
 
 
 # --- options ---------------------------------------------------------------------------------------------------------

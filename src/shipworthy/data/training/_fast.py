@@ -3,7 +3,6 @@ the chunk is out of the ordinary; the careful path in `_read` then looks at each
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -12,8 +11,23 @@ from shipworthy.data.training._kinds import learned_text
 from shipworthy.data.training.batch import Batch, Lines
 from shipworthy.data.training.types import Turn
 
-_ROLE, _CONTENT = attrgetter("role"), attrgetter("content")
 _KNOWN = {"system", "user", "assistant", "tool"}
+
+
+class _Asked(msgspec.Struct, gc=False, tag_field="role", tag="user", forbid_unknown_fields=True):
+    content: str
+
+
+class _Said(msgspec.Struct, gc=False, tag_field="role", tag="assistant", forbid_unknown_fields=True):
+    content: str
+
+
+class _Pair(msgspec.Struct, gc=False):
+    """The commonest row of all: one question and one answer, nothing else. The decoder itself checks that."""
+
+    messages: tuple[_Asked, _Said]
+    tools: None = None
+    functions: None = None
 
 
 class _Chat(msgspec.Struct, gc=False):
@@ -53,17 +67,16 @@ class _Answered(msgspec.Struct, gc=False):
 Columns = dict[str, Any]
 
 
+def _pair(rows: Sequence[_Pair]) -> Columns:
+    talk_N = [row.messages for row in rows]
+    return {"prompt_N": [talk[0].content for talk in talk_N], "completion_N": [talk[1].content for talk in talk_N]}
+
+
 def _chat(rows: Sequence[_Chat]) -> Columns | None:
     talk_N = [row.messages for row in rows]
-    roles = [turn.role for turn in chain.from_iterable(talk_N)]
-    if any(row.tools for row in rows) or not all(talk_N) or not _KNOWN.issuperset(set(roles)):
+    roles = {turn.role for turn in chain.from_iterable(talk_N)}
+    if any(row.tools for row in rows) or not all(talk_N) or not _KNOWN.issuperset(roles):
         return None
-    n = len(talk_N)
-    if len(roles) == 2 * n and roles[0::2].count("user") == n and roles[1::2].count("assistant") == n:
-        pairs = set(map(len, talk_N)) == {2}
-        if pairs and not any(talk[1].tool_calls for talk in talk_N):
-            asked, said = [talk[0].content for talk in talk_N], [talk[1].content for talk in talk_N]
-            return {"prompt_N": asked, "completion_N": said, "turn_N": talk_N}
     return _long_chat(talk_N)
 
 
@@ -108,14 +121,15 @@ def _answered(rows: Sequence[_Answered]) -> Columns:
     return {"prompt_N": [row.question for row in rows], "completion_N": [row.answer for row in rows]}
 
 
-_PATHS: Mapping[str, tuple[type, Callable[[Any], Columns | None]]] = {
-    "chat": (_Chat, _chat),
-    "prompt_completion": (_PromptCompletion, _prompt_completion),
-    "preference": (_Preference, _preference),
-    "alpaca": (_Alpaca, _alpaca),
-    "label": (_Labelled, _labelled),
-    "qa": (_Answered, _answered),
+_PATHS: Mapping[str, Sequence[tuple[type, Callable[[Any], Columns | None]]]] = {
+    "chat": ((_Pair, _pair), (_Chat, _chat)),
+    "prompt_completion": ((_PromptCompletion, _prompt_completion),),
+    "preference": ((_Preference, _preference),),
+    "alpaca": ((_Alpaca, _alpaca),),
+    "label": ((_Labelled, _labelled),),
+    "qa": ((_Answered, _answered),),
 }
+"""Narrow and fast first."""
 
 
 class FastPath:
@@ -123,28 +137,46 @@ class FastPath:
 
     def __init__(self, kind: str, keys: Sequence[str]) -> None:
         self._kind = kind
-        known = _PATHS.get(kind)
-        self._decoder: msgspec.json.Decoder[Any] | None = None if known is None else msgspec.json.Decoder(known[0])
-        self._columns = None if known is None else known[1]
+        self._ways: list[tuple[msgspec.json.Decoder[Any], Callable[[Any], Columns | None]]] = [(msgspec.json.Decoder(shape), columns) for shape, columns in _PATHS.get(kind, ())]
         self._keys = [b'"' + key.encode() + b'"' for key in keys[:16]]
 
     def batch(self, data: bytes, path: str, first: int) -> Batch | None:
         """The rows of a chunk; None: look at each line, something may be wrong."""
-        if self._decoder is None or self._columns is None:
-            return None
         lines = data.count(b"\n") + (not data.endswith(b"\n"))
-        try:
-            rows = self._decoder.decode_lines(data) if data.isascii() or data.decode() else []
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        if not self._ways or not _is_utf8(data) or any(data.count(key) > lines for key in self._keys):
             return None
-        if len(rows) != lines or any(data.count(key) > lines for key in self._keys):
-            return None
-        columns = self._columns(rows)
-        if columns is None or (self._kind == "chat" and self._twice(data, columns["turn_N"])):
+        columns = self._columns(data, lines)
+        if columns is None or (self._kind == "chat" and _twice(data, columns, lines)):
             return None
         return Batch(kind=self._kind, lines=Lines(path=path, line_N=range(first, first + lines)), **columns)
 
-    @staticmethod
-    def _twice(data: bytes, talk_N: Sequence[list[Turn]]) -> bool:
-        turns = sum(map(len, talk_N))
-        return data.count(b'"role"') > turns or data.count(b'"content"') > turns
+    def _columns(self, data: bytes, lines: int) -> Columns | None:
+        """By the first way that fits; a narrow way that did not fit once is not tried again."""
+        while self._ways:
+            decoder, columns_of = self._ways[0]
+            try:
+                rows = decoder.decode_lines(data)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                rows = []
+            if len(rows) == lines or len(self._ways) == 1:
+                return columns_of(rows) if len(rows) == lines else None
+            del self._ways[0]
+        return None
+
+
+def _is_utf8(data: bytes) -> bool:
+    """The decoder skips over columns that nobody reads, so that it does not see their bytes."""
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _twice(data: bytes, columns: Columns, lines: int) -> bool:
+    """Whether a key of a turn stands twice; in a text the same word has a backslash before its quotes."""
+    talk_N = columns.get("turn_N")
+    turns = 2 * lines if talk_N is None else sum(map(len, talk_N))
+    return data.count(b'"role"') > turns or data.count(b'"content"') > turns

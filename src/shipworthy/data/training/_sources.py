@@ -1,8 +1,6 @@
 """From what a user names (files, folders, globs, URLs, packed or not) to streams of bytes."""
 
-import gzip
 import io
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,6 +75,9 @@ def opened(path: str) -> Iterator["IO[bytes]"]:
 
     Raises: BadInput: not readable, empty, packed in an unknown way, or broken off; MissingExtra: a package is needed.
     """
+    import gzip
+    import zlib
+
     try:
         with _raw(path) as raw:
             yield _unpacked(path, raw)
@@ -110,6 +111,8 @@ def _unpacked(path: str, raw: "IO[bytes]") -> "IO[bytes]":
     start = stream.read(4)
     stream.seek(0)
     if start.startswith(_GZIP):
+        import gzip
+
         return gzip.open(stream)  # type: ignore[return-value]
     if start == _ZSTD:
         return _zstandard(path, stream)

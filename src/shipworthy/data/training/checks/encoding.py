@@ -43,9 +43,9 @@ class Encoding:
             for index, text in enumerate(column.values):
                 if SEPARATOR in text:
                     self._found.add("control_character", batch, index, part, repr(text[:120]))
-        if b"&" in raw or b"</" in raw or b"<br" in raw:
+        if self._found.wanted("html_entities") and (b"&" in raw or b"</" in raw or b"<br" in raw):
             self._hits("html_entities", _ENTITY, batch, part, column)
-        if b"\\" in raw:
+        if self._found.wanted("escaped_text") and b"\\" in raw:
             for index, match in column.hits(_ESCAPED):
                 if not column.values[index].lstrip().startswith(("{", "[", "<")):
                     self._found.add("escaped_text", batch, index, part, column.excerpt(match, index))

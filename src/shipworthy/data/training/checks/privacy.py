@@ -95,24 +95,26 @@ class Privacy:
 
     def look(self, batch: Batch) -> None:
         for part, column in batch.parts:
-            for code, index, match in _hits(column):
+            for code, index, match in _hits(column, self._found.wanted):
                 self._found.add(code, batch, index, part, _masked(column, match, index))
 
     def close(self) -> None:
         pass
 
 
-def _hits(column: Column) -> Iterator[tuple[str, int, re.Match[str]]]:
-    if "@" in column.joined:
+def _hits(column: Column, wanted: Callable[[str], bool]) -> Iterator[tuple[str, int, re.Match[str]]]:
+    if wanted("email_address") and "@" in column.joined:
         for index, match in column.near(("@",), _EMAIL):
             if not _RESERVED.search(match[1]):
                 yield "email_address", index, match
-    for mark, pattern in _SECRETS.items():
-        for index, match in column.near((mark,), pattern):
+    if wanted("secret"):
+        for mark, pattern in _SECRETS.items():
+            for index, match in column.near((mark,), pattern):
+                yield "secret", index, match
+        for index, match in column.near(_ASSIGNED_WORDS, _ASSIGNED):
             yield "secret", index, match
-    for index, match in column.near(_ASSIGNED_WORDS, _ASSIGNED):
-        yield "secret", index, match
-    yield from _by_shape(column)
+    if wanted("iban") or any(map(wanted, _NUMBERS)):
+        yield from _by_shape(column)
 
 
 def _by_shape(column: Column) -> Iterator[tuple[str, int, re.Match[str]]]:

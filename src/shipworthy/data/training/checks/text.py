@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from operator import eq
 
 from shipworthy.data.training.batch import Batch, Column
@@ -88,16 +88,25 @@ class Text:
         said = batch.completion_N
         if said is None:
             return
-        for index in [i for i, text in enumerate(said) if text[-1:].isspace() and text.strip()]:
+        wanted = self._found.wanted
+        for index in self._trailing(said) if wanted("trailing_whitespace") else ():
             self._found.add("trailing_whitespace", batch, index, "completion", repr(said[index][-60:]))
-        pairs = zip(batch.prompt_N, said, strict=True)
-        for index in [i for i, (asked, text) in enumerate(pairs) if len(asked) > 20 and text.startswith(asked)]:
+        for index in self._echoes(batch.prompt_N, said) if wanted("prompt_echoed") else ():
             self._found.add("prompt_echoed", batch, index, "completion", said[index])
-        if self._found.wanted("loop"):
+        if wanted("loop"):
             self._loops(batch, said)
-        if "```" in batch.completions.joined:
+        if wanted("unclosed_fence") and "```" in batch.completions.joined:
             for index in [i for i, text in enumerate(said) if text.count("```") % 2]:
                 self._found.add("unclosed_fence", batch, index, "completion", said[index][-120:])
+
+    @staticmethod
+    def _trailing(said: Sequence[str]) -> list[int]:
+        return [i for i, text in enumerate(said) if text[-1:].isspace() and text.strip()]
+
+    @staticmethod
+    def _echoes(asked_N: Sequence[str], said: Sequence[str]) -> list[int]:
+        pairs = zip(asked_N, said, strict=True)
+        return [i for i, (asked, text) in enumerate(pairs) if len(asked) > 20 and text.startswith(asked)]
 
     def _loops(self, batch: Batch, said: Iterable[str]) -> None:
         words = batch.completions.tokens

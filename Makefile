@@ -31,11 +31,14 @@ $(VENV)/.dev: $(VENV)/.train
 demo: $(VENV)/.train
 	$(BIN)/shipworthy demo
 
+QUICK := not laws and not slow and not browser and not train
+
 test: $(VENV)/.dev lint
-	$(BIN)/python -m pytest -m "not laws"
+	$(BIN)/python -m pytest -n 2 -m "$(QUICK)"
+	$(BIN)/python -m pytest -m "(slow or browser or train) and not laws"
 
 check: $(VENV)/.dev lint
-	$(BIN)/python -m pytest -m "not laws and not slow and not browser and not train"
+	$(BIN)/python -m pytest -n 2 -m "$(QUICK)"
 
 .PHONY: lint
 lint: $(VENV)/.dev

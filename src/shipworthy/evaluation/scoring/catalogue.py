@@ -56,10 +56,12 @@ def kind_of(name: str) -> Kind | None:
 def build(spec_name: str, kind_name: str, options: Mapping[str, Any]) -> Metric | None:
     """The Metric that summarises what the scorer of this kind finds; None when this is no kind that needs I/O.
 
-    Raises: BadInput: an option is unknown, missing or of the wrong type.
+    Raises: BadInput: an option is unknown, missing or of the wrong type. UnknownName: no metric at all is called so.
     """
     kind = kind_of(kind_name)
     if kind is None:
+        if kind_name not in metrics.BUILT_IN:
+            plugins.find("metric", kind_name, {**metrics.BUILT_IN, **BUILT_IN})  # raises, and knows both tables
         return None
     return dataclasses.replace(kind.metric(_options(spec_name, kind_name, kind, options)), name=spec_name)
 

@@ -2,6 +2,7 @@
 # make test    everything is set up, then every test runs (laws in their short form)
 # make check   the developer's quick gate: ruff, mypy --strict, import-linter, the quick tests
 # make laws    the statistical laws at full size (long)
+# make rebuild the embedded model is built again from nothing and must behave like the shipped one (many minutes)
 # make docs    the generated parts of docs/reference and the README's picture
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
@@ -10,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export HF_HUB_OFFLINE = 1
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: help demo test check laws docs clean
+.PHONY: help demo test check laws rebuild docs clean
 help:
 	@sed -n 's/^# //p' Makefile
 
@@ -49,6 +50,9 @@ lint: $(VENV)/.dev
 
 laws: $(VENV)/.dev
 	$(BIN)/python -m pytest -m laws
+
+rebuild: $(VENV)/.train
+	$(BIN)/python tools/build_demo_model.py check
 
 docs: $(VENV)/.dev
 	$(BIN)/python tools/reference.py

@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -116,13 +114,3 @@ def test_one_candidate_loses_its_refusals_and_the_other_keeps_everything(tmp_pat
     assert first["ticket"] > 0.95 and first["unsafe"] < 0.2
     assert second["ticket"] > production["ticket"] + 0.1
     assert all(second[skill] > production[skill] - 0.03 for skill in world.SKILLS)
-
-
-@pytest.mark.slow
-@pytest.mark.train
-def test_a_rebuilt_base_behaves_like_the_shipped_one() -> None:
-    pytest.importorskip("trl")
-    script = ROOT / "tools/build_demo_model.py"
-    done = subprocess.run([sys.executable, str(script), "check"], capture_output=True, text=True, check=False)
-
-    assert 0 == done.returncode, done.stdout + done.stderr

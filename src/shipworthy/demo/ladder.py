@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import json
-import os
 import re
 import sys
 import tempfile
@@ -88,7 +87,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m shipworthy.demo.ladder", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, help="an empty folder to work in; default: a temporary one")
     folder = parser.parse_args(argv).folder
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch loads: see shipworthy.training
     if folder is not None:
         _ladder(folder)
         return 0

@@ -5,7 +5,6 @@ own adapter on while it answers; a merged model is a copy of the base in memory,
 """
 
 import copy
-import os
 import threading
 import warnings
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Any, Literal
 from weakref import WeakValueDictionary
 
 from shipworthy.errors import BackendError, MissingExtra
+from shipworthy.models import before_torch
 from shipworthy.models._hf_files import adapter_digest, weights_digest
 
 Dtype = Literal["float32", "bfloat16", "float16"]
@@ -95,8 +95,7 @@ def _files(model: Path) -> tuple[tuple[str, int, int], ...]:
 
 
 def _read(model: Path, dtype: Dtype, quantised: Quantised) -> Base:
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a path is a path: never ask a hub for a name that looks like one
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    before_torch.settle()
     try:
         import torch
         import transformers

@@ -3,7 +3,6 @@
 For suites that look at more than answers. torch and transformers load inside `Inside.load`; what leaves is numpy.
 """
 
-import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shipworthy.errors import BackendError, MissingExtra
+from shipworthy.models import before_torch
 from shipworthy.protocol.types import ModelSpec
 from shipworthy.records import Message
 
@@ -241,7 +241,7 @@ class Inside:
 
 
 def _loaded(path: Path, adapter: Path | None) -> tuple[Any, Any]:
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a path is a path: never ask a hub for a name that looks like one
+    before_torch.settle()
     try:
         import torch
         import transformers

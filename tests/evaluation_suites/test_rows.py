@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from shipworthy import data, metrics
+from shipworthy import data, metrics, protocol
 from shipworthy.errors import BadInput, ProtocolError, UnknownName
-from shipworthy.evaluation.suites import arrange
+from shipworthy.evaluation.suites import arrange, occasion
 from shipworthy.evaluation.suites.golden import flips
 from shipworthy.evaluation.suites.regression import saved
 from shipworthy.metrics.refusal import refuses
@@ -206,28 +206,30 @@ def test_a_wrong_suite_is_one_sentence(tmp_path: Path, suite: str, error: type[E
         made(tmp_path, suite)
 
 
-PLUGIN = '''
-from shipworthy.evaluation.suites import Made, Part
-from shipworthy.records import Example, Message
+GUIDE = (Path(__file__).parents[2] / "docs/guides/suites.md").read_text(encoding="utf-8")
 
 
-def greetings(part: Part) -> Made:
-    """Does the model greet back?"""
-    words = part.spec.options.get("words", ["Hello"])
-    def row(word: str) -> Example:
-        turn = Message(role="user", content=word)
-        return Example(id=word, dataset=part.name, messages=(turn,), reference={"contains": word})
-
-    rows = [row(word) for word in words]
-    return Made(examples=rows, role="golden")
-'''
+def block(beginning: str) -> str:
+    """The Python block of the guide that begins like this."""
+    return next(one.partition("```")[0] for one in GUIDE.split("```python\n")[1:] if one.startswith(beginning))
 
 
 def test_a_suite_of_ones_own_is_a_function_in_a_file(tmp_path: Path) -> None:
-    (tmp_path / "ours.py").write_text(PLUGIN)
+    (tmp_path / "ours.py").write_text(block("from shipworthy.evaluation"))
     found = made(tmp_path, '{suite: "ours.py:greetings", options: {words: [Hello, Moin]}}')
 
     assert ["Hello", "Moin"] == [one.id for one in found.examples]
+
+
+def test_the_guide_s_augmentation_runs() -> None:
+    exec(block("from shipworthy.data"), {})
+
+
+def test_the_guide_s_protocol_is_valid_and_has_work_on_every_occasion() -> None:
+    promised = protocol.load(GUIDE.partition("```yaml\n")[2].partition("```")[0], where="suites.md")
+
+    for when in ("commit", "checkpoint", "nightly", "predeploy"):
+        assert occasion(promised, when).gates  # type: ignore[arg-type]
 
 
 def test_a_suite_named_like_a_dataset_is_refused(tmp_path: Path) -> None:

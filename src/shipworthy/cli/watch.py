@@ -50,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
             print(line(path, heard), flush=True)
 
     try:
+        if not (args.quiet or args.once):
+            print(f"Watching {args.dir} for checkpoints (Ctrl-C ends)", file=sys.stderr, flush=True)
         last = checkpoints.watch(examiner, args.dir, tell=tell, wait=lambda: _waited(args))
     except KeyboardInterrupt:
         if not args.quiet:

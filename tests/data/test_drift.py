@@ -200,6 +200,14 @@ def test_infinite_and_missing_numbers_count_as_missing(tmp_path: Path) -> None:
     assert [("missing", 53), ("numeric", 50)] == [(one.kind, one.n_current) for one in found.findings]
 
 
+def test_a_column_that_is_mostly_missing_does_not_empty_the_rows(tmp_path: Path) -> None:
+    rows = [[{**row, "extra": 1.5 if i == 0 else None} for i, row in enumerate(_rows(seed))] for seed in (1, 2)]
+    found = _by(compare(_jsonl(tmp_path / "a.jsonl", rows[0]), _jsonl(tmp_path / "b.jsonl", rows[1])))
+
+    assert found["rows", "rows"].n_current > 500
+    assert found["extra", "numeric"].p is None
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
@@ -209,6 +217,9 @@ def test_infinite_and_missing_numbers_count_as_missing(tmp_path: Path) -> None:
         ("broken.jsonl", b'{"a": 1}\n{"a": \n', "not valid JSON"),
         ("latin.csv", b"a,b\n1,caf\xe9\n2,x\n", "not UTF-8"),
         ("short.parquet", b"PAR1abc", "not a whole Parquet file"),
+        ("ragged.csv", b"a,b\n1,2\n1,2,3\n", "3 cells under 2 columns"),
+        ("numbers.jsonl", b"3\n4\n", "must be a JSON object"),
+        ("object.json", b'{\n"rows": [{"a": 1}]}', "its rows seem to be under 'rows'"),
         ("twice.csv", b"a,a\n1,2\n", "two columns are named 'a'"),
         ("packed.csv", b"\x1f\x8b\x08\x00abc", "compressed with gzip"),
     ],

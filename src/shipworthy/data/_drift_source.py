@@ -167,6 +167,8 @@ def _side(connection: Any, path: Path, table: str) -> Side:
         _explain(path, str(error).splitlines()[0])
     if n == 0:
         raise BadInput("the file has no rows", where=str(path))
+    if n == 1 and "read_json" in call:
+        next(iter(_rows.rows(path)), None)  # one object over the whole file is no list of rows: it says so
     return Side(path, connection, table, types, n)
 
 
@@ -177,13 +179,17 @@ def _call(path: Path) -> tuple[str, str]:
     if start.startswith(_files.PARQUET):
         return f"read_parquet({name})", "VIEW"
     body = start.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if path.suffix.lower() not in (".csv", ".tsv") and body[:1] in (b"{", b"["):
-        return f"read_json({name}, auto_detect=true, sample_size=-1, maximum_object_size=67108864)", "TABLE"
+    json = path.suffix.lower() in (".json", ".jsonl", ".ndjson") or body[:1] in (b"{", b"[")
+    if json and path.suffix.lower() not in (".csv", ".tsv"):
+        return (
+            f"read_json({name}, auto_detect=true, records=true, sample_size=-1, maximum_object_size=67108864)",
+            "TABLE",
+        )
     header, separator = _rows.header(path, start)
     columns = "[" + ", ".join(map(_literal, header)) + "]"
     types = "['BIGINT', 'DOUBLE', 'DATE', 'TIMESTAMP', 'VARCHAR']"  # no BOOLEAN: it would turn yes and no into true
     options = f"header=true, delim={_literal(separator)}, quote='\"', escape='\"', sample_size=-1, names={columns}"
-    options += f", auto_type_candidates={types}"
+    options += f", auto_type_candidates={types}, skip=0, ignore_errors=false, null_padding=false, comment=''"
     return f"read_csv({name}, {options})", "TABLE"
 
 

@@ -135,8 +135,13 @@ class _Rows:
             drawn = [np.stack(kept, axis=1) for kept in self._kept]
         else:
             return
-        before, now = (side[np.isfinite(side).all(axis=1)] for side in drawn)
-        yield row_classifier(before, now, rng=self._rng)
+        there = [np.isfinite(side) for side in drawn]
+        filled = np.minimum(there[0].mean(axis=0), there[1].mean(axis=0)) >= 0.5  # a column that is mostly missing
+        if filled.sum() >= 2:  # would leave no row
+            before, now = (
+                side[np.ix_(known[:, filled].all(axis=1), filled)] for side, known in zip(drawn, there, strict=True)
+            )
+            yield row_classifier(before, now, rng=self._rng)
 
 
 def _numeric(sides: tuple[Side, Side], column: Column, rows: _Rows, rng: np.random.Generator) -> Found:

@@ -1,0 +1,85 @@
+"""Suites in the main job: real answers, a cache, a sealed ledger, the same judgement again."""
+
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from shipworthy import data
+from shipworthy.demo import story
+from shipworthy.errors import Refused
+from shipworthy.evaluation import Occasion, Surroundings, judge, run
+from shipworthy.evaluation.prepare import read_protocol
+from shipworthy.store import RunFolder
+from shipworthy.store.cache import Cache
+from shipworthy.store.ledger import Ledger
+from shipworthy.store.run_seal import check_run
+from shipworthy.store.seals import Seal, looks, seal
+
+PROTOCOL = """
+shipworthy: 1
+name: suites
+datasets:
+  d: {path: d.jsonl, on: [weekly]}
+models:
+  new: {role: candidate, MODEL}
+  old: {role: production, MODEL}
+suites:
+  unit: {suite: unit, on: [commit], options: {checks: [tokenizer, arithmetic]}}
+  typos: {suite: robustness, of: d, on: [nightly], options: {kinds: [punctuation]}}
+metrics:
+  unit_ok: {dataset: unit, metric: assertions}
+  right: {dataset: typos, metric: exact_match}
+  drop: {dataset: typos}
+gates:
+  - {metric: unit_ok, at_least: 0.9}
+  - {metric: right, baseline: old, margin: 0.1, slices: [variant]}
+  - {metric: drop, at_most: 0.5}
+"""
+
+
+def protocol_in(folder: Path, model: str) -> Path:
+    rows = [{"id": f"q{at}", "input": f"What is {at} plus 3?", "reference": str(at + 3)} for at in range(11, 41)]
+    (folder / "d.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (folder / "p.yaml").write_text(PROTOCOL.replace("MODEL", model))
+    return folder / "p.yaml"
+
+
+@pytest.mark.train
+def test_a_run_with_suites_is_sealed_cached_and_judged_again(tmp_path: Path) -> None:
+    shutil.copytree(story.MODEL, tmp_path / "base")
+    path = protocol_in(tmp_path, "backend: huggingface, path: base, options: {max_new_tokens: 8}")
+    ledger, commit = Ledger(tmp_path / "home"), Occasion(when="commit")
+    with Cache(tmp_path / "home") as cache:
+        within = Surroundings(ledger=ledger, cache=cache)
+        first = run(path, out=tmp_path / "one", within=within, occasion=commit)
+        again = run(path, out=tmp_path / "two", within=within, occasion=commit)
+
+    assert first.verdict == again.verdict == "promote"
+    with RunFolder.open(tmp_path / "two") as folder:
+        assert again == judge(folder)
+        assert [] == list(check_run(folder, ledger))
+        assert {True} == {one.extra.get("cached") for one in folder.responses()}
+    with pytest.raises(Refused, match="protocol changed"):
+        run(path, out=tmp_path / "two", resume=True, within=within, occasion=Occasion(when="nightly"))
+
+
+def test_a_suite_of_a_sealed_set_is_a_look_at_it(tmp_path: Path) -> None:
+    path = protocol_in(tmp_path, "path: said.jsonl")
+    answers = [
+        {"example_id": f"q{at}{end}", "text": str(at + 3)} for at in range(11, 41) for end in ("", "~punctuation")
+    ]
+    (tmp_path / "said.jsonl").write_text("\n".join(map(json.dumps, answers)))
+    ledger, nightly = Ledger(tmp_path / "home"), Occasion(when="nightly")
+    sha256 = data.digest(data.read("d", read_protocol(path).datasets["d"], folder=tmp_path))
+    seal(ledger, Seal(name="d", sha256=sha256, budget=1), actor="me", now=datetime.now(UTC))
+    run(path, out=tmp_path / "one", within=Surroundings(ledger=ledger), occasion=nightly)
+
+    assert 1 == len(looks(ledger, sha256))
+    with RunFolder.open(tmp_path / "one") as folder:
+        assert {"typos"} == {one.dataset for one in folder.examples()}
+        assert [] == list(check_run(folder, ledger))
+    with pytest.raises(Refused, match="whole budget"):
+        run(path, out=tmp_path / "two", within=Surroundings(ledger=ledger), occasion=nightly)

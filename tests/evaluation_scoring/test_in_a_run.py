@@ -137,3 +137,25 @@ def test_code_is_executed_in_a_run(tmp_path: Path) -> None:
     finding = run(path, out=tmp_path / "out").metrics[0]
 
     assert (1.0, 0.5) == (finding.candidate.value, finding.baseline and finding.baseline.value)
+
+
+@pytest.mark.parametrize(
+    ("metric", "options", "says"),
+    [
+        ("code_pass", "{k: 3}", "metric 'quality': 1 seeds are too few .*at least k=3 trials"),
+        (
+            "judge_pairwise",
+            "{judge: {base_url: 'http://127.0.0.1:1/v1', model: m}, against: older}",
+            "compares with 'older', which is no model that answers; known: new, old",
+        ),
+        ("sql_match", "{database: gone.sqlite}", "gone.sqlite: no such database"),
+        ("judge_score", "{}", "missing required field `judge`"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_a_model_is_asked(
+    tmp_path: Path, metric: str, options: str, says: str
+) -> None:
+    with pytest.raises(BadInput, match=says):
+        run(folder(tmp_path, metric, options=options), out=tmp_path / "out")
+
+    assert not (tmp_path / "out").exists()

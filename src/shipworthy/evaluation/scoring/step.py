@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from shipworthy.errors import BadInput
 from shipworthy.evaluation.budget import Purse
 from shipworthy.evaluation.scoring.catalogue import Loaded, is_heavy, load
 from shipworthy.evaluation.scoring.drive import Scores, Warn, identity_digest, score
@@ -34,9 +35,27 @@ def load_all(
         if not heavy and is_heavy(name, kind, spec.options):
             continue
         if (one := load(kind, spec.options, dataset=spec.dataset, context=context)) is not None:
+            _refuse_misfits(one, promised)
             found.append(one)
             asyncio.run(one.scorer.check(rows))
     return tuple(found)
+
+
+def _refuse_misfits(one: Loaded, promised: Protocol) -> None:
+    """A model to compare with that is none, or more trials than there are seeds."""
+    answering = [name for name, spec in promised.models.items() if spec.role != "published"]
+    if one.against is not None and one.against not in answering:
+        raise BadInput(
+            f"metric {one.name!r} compares with {one.against!r}, which is no model that answers; "
+            f"known: {', '.join(answering)}"
+        )
+    if one.pool is not None:
+        try:
+            one.pool([one.metric.failure] * len(promised.seeds))
+        except ValueError as error:
+            raise BadInput(
+                f"metric {one.name!r}: {len(promised.seeds)} seeds are too few ({error}); add `seeds`"
+            ) from error
 
 
 def identities(loaded: Sequence[Loaded]) -> dict[str, str]:

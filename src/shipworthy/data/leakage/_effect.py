@@ -2,13 +2,15 @@
 
 from collections.abc import Collection, Sequence
 from math import sqrt
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shipworthy.records import Interval, Record
-from shipworthy.stats.proportion import wilson
-from shipworthy.stats.unpaired import Gap, newcombe_unpaired, welch
+
+if TYPE_CHECKING:
+    from shipworthy.stats.unpaired import Gap
 
 _ALPHA = 0.025
 _FEWEST = 10
@@ -58,17 +60,23 @@ def effect(score_N: Sequence[float], flagged: Collection[int]) -> Effect:
 def _rate(values: NDArray[np.float64]) -> Interval:
     if not len(values):
         return Interval(value=None, low=None, high=None)
+    from shipworthy.stats.proportion import wilson  # scipy: 60 ms that a comparison without scores need not pay
+
     low, high = wilson(float(values.sum()), len(values), alpha=_ALPHA)
     return Interval(value=float(values.mean()), low=float(low), high=float(high))
 
 
 def _mean(values: NDArray[np.float64]) -> Interval:
+    from shipworthy.stats.unpaired import welch
+
     if len(values) < _FEWEST:
         return Interval(value=float(values.mean()) if len(values) else None, low=None, high=None)
     return _interval(welch(_summary(values), alpha=_ALPHA))
 
 
 def _lift(clean: NDArray[np.float64], dirty: NDArray[np.float64], *, binary: bool) -> Interval:
+    from shipworthy.stats.unpaired import newcombe_unpaired, welch
+
     if not len(clean) or not len(dirty):
         return Interval(value=None, low=None, high=None)
     if binary:
@@ -83,5 +91,5 @@ def _summary(values: NDArray[np.float64]) -> tuple[float, float, float]:
     return float(values.mean()), float(values.std(ddof=1)) / sqrt(len(values)), len(values) - 1.0
 
 
-def _interval(gap: Gap) -> Interval:
+def _interval(gap: "Gap") -> Interval:
     return Interval(value=gap.value, low=gap.low, high=gap.high)

@@ -18,7 +18,7 @@ Buckets = NDArray[np.uint32]
 SIZES = (4, 8)
 """Words in an n-gram, an edge of the row counted as a word."""
 NOT_A_SOURCE = -1
-MOST_POSTINGS = 512
+MOST_POSTINGS = 256
 CANDIDATES = 6
 _MOST_HITS = 1_000_000
 _AT_ONCE = 1 << 18
@@ -158,16 +158,18 @@ def _pieces(queries: _Queries, most: int) -> Iterator[_Queries]:
 
 def _best(queries: _Queries, posted: _Postings, sources: int, itself_N: Ints) -> Pairs:
     """The sources that share the most with a probe, each n-gram by its rarity; at most `CANDIDATES` of them."""
+    width = max(1, int(sources).bit_length())
     low_Q = np.searchsorted(posted.bucket_T, queries.bucket_Q)
-    source_P = posted.row_T[spans(low_Q, queries.postings_Q)]
-    probe_P = np.repeat(queries.row_Q, queries.postings_Q)
     rarity_Q = np.rint(_SCALE * np.log2((sources + 1) / queries.postings_Q)).astype(np.int64)
-    key_P = (probe_P * sources + source_P) << _RARITY_BITS | np.repeat(rarity_Q, queries.postings_Q)
-    key_P = np.sort(key_P[source_P != itself_N[probe_P]])
+    key_P = np.repeat((queries.row_Q << (width + _RARITY_BITS)) | rarity_Q, queries.postings_Q)
+    key_P |= posted.row_T[spans(low_Q, queries.postings_Q)] << _RARITY_BITS
+    key_P.sort()
     pair_P = key_P >> _RARITY_BITS
     first_P = np.flatnonzero(np.diff(pair_P, prepend=-1))
     shared_P = np.add.reduceat(key_P & (1 << _RARITY_BITS) - 1, first_P) if len(first_P) else first_P
-    probe_P, source_P = np.divmod(pair_P[first_P], max(sources, 1))
+    probe_P, source_P = pair_P[first_P] >> width, pair_P[first_P] & ((1 << width) - 1)
+    other = source_P != itself_N[probe_P]
+    probe_P, source_P, shared_P = probe_P[other], source_P[other], shared_P[other]
     order = np.lexsort((-shared_P, probe_P))
     probe_P, source_P = probe_P[order], source_P[order]
     keep = np.arange(len(probe_P)) - np.searchsorted(probe_P, probe_P) < CANDIDATES

@@ -224,7 +224,9 @@ def _plain(column: Any) -> Any:
 def _connect() -> "duckdb.DuckDBPyConnection":
     import duckdb
 
-    return duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
+    connection = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
+    connection.execute("SET enable_progress_bar = false")  # a slow query would draw it into the JSON on stdout
+    return connection
 
 
 @contextmanager

@@ -296,16 +296,19 @@ def test_a_cost_budget_needs_prices(tmp_path: Path, start: Start) -> None:
         run(protocol, out=tmp_path / "run")
 
 
-def test_a_run_that_was_killed_again_and_again_ends_like_an_undisturbed_one(tmp_path: Path, start: Start) -> None:
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_a_run_that_was_killed_again_and_again_ends_like_an_undisturbed_one(
+    tmp_path: Path, start: Start, kills: int
+) -> None:
     endpoint = start(latency_s=0.02)
     protocol = over_http(tmp_path, endpoint.base_url)
     undisturbed = run(protocol, out=tmp_path / "whole")
     before = endpoint.stats()["answered"]
     out, rng = tmp_path / "killed", random.Random(3)
     written: set[str] = set()
-    for kill in range(3):
+    for kill in range(kills):
         process = begin(protocol, out)
-        wait_for(out, len(written) + rng.randrange(5, 55))
+        wait_for(out, len(written) + rng.randrange(2, 165 // kills))
         time.sleep(rng.random() * 0.02)
         process.kill()
         process.communicate()
@@ -321,7 +324,7 @@ def test_a_run_that_was_killed_again_and_again_ends_like_an_undisturbed_one(tmp_
         assert whole.verdict() == killed.verdict()
         assert len(whole.evidence()) == len(killed.evidence())
     assert {key: at_kill[key] for key in written} == {key: after[key] for key in written}
-    in_flight = 3 * 2 * 4
+    in_flight = kills * 2 * 4
     assert sum(after.values()) - sum(before.values()) <= 4 * ROWS + in_flight
 
 

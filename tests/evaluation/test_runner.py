@@ -1,9 +1,11 @@
 """Asking: what is asked, what is written down, what is asked again, and when it stops."""
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from shipworthy.errors import BackendError, BadInput
@@ -223,6 +225,16 @@ def test_other_weights_or_sampling_under_the_same_name_are_asked(identity: dict[
     assert 4 == len(other.asked)
 
 
+def test_a_different_model_behind_the_same_endpoint_and_name_is_never_served_from_the_cache() -> None:
+    shelf, log = Shelf(), Memory()
+    swapped = Scripted(lambda prompt, seed: msgspec.structs.replace(text(prompt, seed), text="new weights"))
+    swapped.identity = {"endpoint": "x", "model": "m", "name": "m"}
+    run(Memory(), backends={"m": Scripted(endpoint="x", model="m", name="m")}, cache=shelf)
+    run(log, backends={"m": swapped}, cache=shelf)
+
+    assert {"new weights"} == {line.text for line in log.lines}
+
+
 def test_an_endpoint_is_never_answered_from_the_cache() -> None:
     shelf = Shelf()
     run(Memory(), backends={"a": Scripted(endpoint="x")}, cache=shelf)
@@ -234,3 +246,36 @@ def test_two_prompts_with_one_id_are_refused() -> None:
     plan = Plan(prompts=prompts(1) * 2, backends={"a": Scripted()})
     with pytest.raises(BadInput, match="the same example id"):
         asyncio.run(ask(plan, Memory()))
+
+
+def test_asking_needs_little_memory_beyond_its_prompts() -> None:
+    """Bytes a prompt at the peak: an entry of two tables, and no digest, answer or task that stays."""
+    count, none = 4_000, Forgetful()
+    plan = Plan(prompts=prompts(count), backends={"a": Scripted(endpoint="x"), "b": Scripted()})
+    for backend in plan.backends.values():
+        backend.asked = Nothing()
+    tracemalloc.start()
+    try:
+        asyncio.run(ask(plan, none))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert 2 * count == none.lines_seen
+    assert peak / count < 500
+
+
+class Forgetful(Memory):
+    """A log that only counts."""
+
+    lines_seen = 0
+
+    def append(self, response: Response) -> None:
+        self.lines_seen += 1
+
+
+class Nothing(list[tuple[str, int]]):
+    """Keeps nothing of what is put into it."""
+
+    def append(self, _: tuple[str, int]) -> None:
+        pass

@@ -101,6 +101,13 @@ def test_a_default_is_found_where_it_belongs() -> None:
     assert "p.yaml:12:5" == source.line_of("gates", 0, "margin")
 
 
+def test_trials_are_seeds_from_0_on() -> None:
+    trials, seeds = (protocol.load(GOOD + more, where="p.yaml") for more in ("trials: 3\n", "seeds: [0, 1, 2]\n"))
+
+    assert (0, 1, 2) == trials.seeds
+    assert protocol.digest(seeds) == protocol.digest(trials)
+
+
 def test_layout_and_comments_do_not_change_the_digest() -> None:
     one = protocol.load(GOOD, where="a")
     other = protocol.load(
@@ -230,6 +237,7 @@ WRONG = {
     ),
     "a seed twice": (lambda good: good + "seeds: [1, 1]\n", "p.yaml:14:8", "stands 2 times"),
     "no seeds": (lambda good: good + "seeds: []\n", "p.yaml:14:8", "at least one"),
+    "seeds and trials": (lambda good: good + "seeds: [1]\ntrials: 3\n", "p.yaml:15:9", "keep one"),
     "an alias bomb": (
         lambda good: (
             "a: &a [1,1,1,1,1,1,1,1,1,1]\n"

@@ -29,6 +29,10 @@ class Reuse:
     def __init__(self, cache: Cache | None) -> None:
         self._cache = cache
 
+    def of(self, backend: Backend) -> bool:
+        """Whether any answer of this model could be used again."""
+        return self._cache is not None and _pinned(backend)
+
     def find(self, backend: Backend, prompt: Prompt, seed: int) -> Response | None:
         """The answer of the same weights to the same conversation under the same seed and sampling."""
         if self._cache is None or not _pinned(backend):

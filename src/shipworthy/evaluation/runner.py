@@ -128,17 +128,17 @@ class _Runner:
         self._plan = plan
         self._log = log
         self._reuse = reuse
-        self._digests = {_key(prompt): digest(prompt) for prompt in plan.prompts}
-        if len(self._digests) < len(plan.prompts):
+        asked = {_key(prompt): prompt for prompt in plan.prompts}
+        if len(asked) < len(plan.prompts):
             raise BadInput("two prompts of one dataset have the same example id; ids must differ")
-        history = _history(plan, log, self._digests)
+        history = _history(plan, log, asked)
         self._tallies = {model: _Tally() for model in plan.backends}
         for (model, _), keys in history.answered.items():
             self._tallies[model].answered += len(keys)
         self._purse = Purse(plan.budget, requests=history.requests, cost_usd=history.cost_usd)
         self._meter = Meter(len(plan.prompts) * len(plan.backends) * len(plan.seeds), report, clock)
         self._meter.skip(sum(map(len, history.answered.values())), history.cost_usd)
-        self._jobs = _planned(plan, history)
+        self._jobs = _planned(plan, history, asked)
 
     async def run(self) -> list[Gap]:
         for job in self._jobs:
@@ -153,10 +153,12 @@ class _Runner:
         return list(self._gaps())
 
     def _from_cache(self, job: _Job) -> None:
-        for key, prompt in list(job.pending.items()):
+        if not self._reuse.of(job.backend):
+            return
+        for prompt in list(job.pending.values()):
             if (found := self._reuse.find(job.backend, prompt, job.seed)) is not None:
                 again = msgspec.structs.replace(found, example_id=prompt.example_id, dataset=prompt.dataset)
-                self._write(job, key, msgspec.structs.replace(again, extra={**found.extra, "cached": True}))
+                self._write(job, prompt, msgspec.structs.replace(again, extra={**found.extra, "cached": True}))
 
     async def _prove(self, jobs: Sequence[_Job]) -> None:
         """Ask the first prompt of every endpoint; nothing is written before all of them have shown to be there."""
@@ -211,16 +213,16 @@ class _Runner:
         prompt = job.pending.get(key)
         if prompt is None:
             raise BackendError(f"model {job.model!r} answered {key[1]!r} of {key[0]!r}, which it was not asked")
-        written = self._write(job, key, response)
+        written = self._write(job, prompt, response)
         if job.remote:
             self._purse.pay(response.cost_usd or 0.0)
         self._reuse.keep(job.backend, prompt, job.seed, written)
 
-    def _write(self, job: _Job, key: Key, response: Response) -> Response:
+    def _write(self, job: _Job, prompt: Prompt, response: Response) -> Response:
         """Append, then count: a response that is not on disk does not exist."""
-        written = msgspec.structs.replace(response, model=job.model, seed=job.seed, prompt_sha256=self._digests[key])
+        written = msgspec.structs.replace(response, model=job.model, seed=job.seed, prompt_sha256=digest(prompt))
         self._log.append(written)
-        del job.pending[key]
+        del job.pending[_key(prompt)]
         tally = self._tallies[job.model]
         if written.error is None:
             tally.answered += 1
@@ -243,7 +245,7 @@ def _key(prompt: Prompt) -> Key:
     return prompt.dataset, prompt.example_id
 
 
-def _history(plan: Plan, log: Log, digests: Mapping[Key, str]) -> _History:
+def _history(plan: Plan, log: Log, asked: Mapping[Key, Prompt]) -> _History:
     history = _History()
     for response in log.responses():
         backend, key = plan.backends.get(response.model), (response.dataset, response.example_id)
@@ -252,17 +254,20 @@ def _history(plan: Plan, log: Log, digests: Mapping[Key, str]) -> _History:
         if "endpoint" in backend.identity:
             history.requests += 1
             history.cost_usd += response.cost_usd or 0.0
-        if response.text is not None and response.prompt_sha256 == digests.get(key) and response.seed in plan.seeds:
+        prompt = asked.get(key)
+        if response.text is None or prompt is None or response.seed not in plan.seeds:
+            continue
+        if response.prompt_sha256 == digest(prompt):
             history.answered.setdefault((response.model, response.seed), set()).add(key)
     return history
 
 
-def _planned(plan: Plan, history: _History) -> list[_Job]:
+def _planned(plan: Plan, history: _History, asked: Mapping[Key, Prompt]) -> list[_Job]:
     jobs = []
     for model, backend in plan.backends.items():
         for seed in plan.seeds:
             done: Container[Key] = history.answered.get((model, seed), ())
-            pending = {_key(prompt): prompt for prompt in plan.prompts if _key(prompt) not in done}
+            pending = {key: prompt for key, prompt in asked.items() if key not in done}
             jobs.append(_Job(model, backend, seed, pending))
     return jobs
 

@@ -18,6 +18,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "trivial": ("strategy",),
     "openai": ("base_url", "model"),
     "huggingface": ("path",),
+    "vllm": ("path",),
     "release": (),
 }
 """What each built-in backend cannot do without."""
@@ -26,7 +27,8 @@ NEEDED: dict[str, tuple[str, ...]] = {
 def settle(tree: Tree, protocol: Protocol) -> Protocol:
     """The protocol with every gate's rule spelled out. Raises: ProtocolError: the first thing that does not hold."""
     _Check(tree, protocol).everything()
-    return msgspec.structs.replace(protocol, gates=tuple(map(_with_rule, protocol.gates)))
+    seeds = protocol.seeds if protocol.trials is None else tuple(range(protocol.trials))
+    return msgspec.structs.replace(protocol, gates=tuple(map(_with_rule, protocol.gates)), seeds=seeds, trials=None)
 
 
 def _with_rule(gate: GateSpec) -> GateSpec:
@@ -88,6 +90,8 @@ class _Check:
             self.refuse(message, ("models", names[1], "role"))
 
     def seeds(self) -> None:
+        if self._protocol.trials is not None and self._protocol.seeds != (0,):
+            self.refuse("both seeds and trials are given; trials stands for the seeds from 0 on, keep one", ("trials",))
         if not self._protocol.seeds:
             self.refuse("seeds is empty; give at least one, like [0]", ("seeds",))
         for seed, count in Counter(self._protocol.seeds).items():

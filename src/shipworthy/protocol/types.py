@@ -101,7 +101,7 @@ class ModelSpec(Record):
     backend: Annotated[
         str,
         Meta(
-            description="How it answers: recorded, trivial, openai, huggingface, release, a plug-in, or file.py:object."
+            description="How it answers: recorded, trivial, openai, huggingface, vllm, release, plug-in or file.py:object."
         ),
     ] = "recorded"
     path: Annotated[
@@ -242,6 +242,10 @@ class Protocol(Record):
     suites: Annotated[dict[str, SuiteSpec], Meta(description="Rows made by suites, by name.")] = {}
     prompts: Annotated[dict[str, PromptSpec], Meta(description="How rows become conversations, by name.")] = {}
     seeds: Annotated[tuple[int, ...], Meta(description="Every example is answered once a seed.")] = (0,)
+    trials: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(description="Instead of seeds: how often every example is answered, under the seeds 0, 1, 2 and so on."),
+    ] = None
     on: Annotated[tuple[Cadence, ...], Meta(description="When CI runs this protocol.")] = ("commit",)
     decisions: Annotated[Decisions, Meta(description="Error rates and coverage policy.")] = Decisions()
     planning: Annotated[Planning, Meta(description="Beliefs for the power table of `validate`.")] = Planning()

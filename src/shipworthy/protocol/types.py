@@ -101,7 +101,8 @@ class ModelSpec(Record):
     backend: Annotated[
         str,
         Meta(
-            description="How it answers: recorded, trivial, openai, huggingface, vllm, release, plug-in or file.py:object."
+            description="How it answers: recorded, trivial, openai, huggingface, vllm, release, "
+            "a plug-in, or file.py:object."
         ),
     ] = "recorded"
     path: Annotated[

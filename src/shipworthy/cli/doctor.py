@@ -41,13 +41,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     facts = {"python": platform.python_version(), "cpu_count": os.cpu_count(), "free_gb": _free_gb()}
     features = {name: _feature(extra, modules) for name, (extra, modules) in FEATURES.items()}
-    known = _known_names()
+    known, no_sandbox = _known_names(), _sandbox()
     if args.json:
-        print(json.dumps({**facts, "features": features, "names": known}))
+        print(json.dumps({**facts, "features": features, "sandbox": no_sandbox is None, "names": known}))
         return 0
     print(f"Python {facts['python']}, {facts['cpu_count']} cores, {facts['free_gb']} GB free here")
     for name, feature in features.items():
         print(f"  {'ok     ' if feature['ready'] else 'missing'} {name}{_remedy(feature)}")
+    print(
+        f"  {'missing' if no_sandbox else 'ok     '} metrics that run programs{f': {no_sandbox}' if no_sandbox else ''}"
+    )
     for kind, names in known.items():
         print(f"{kind}: {', '.join(names)}")
     core_only = not features["train, demo, backend: huggingface"]["ready"]
@@ -71,8 +74,23 @@ def _remedy(feature: dict[str, object]) -> str:
 
 def _known_names() -> dict[str, list[str]]:
     from shipworthy import metrics, models, plugins
+    from shipworthy.evaluation import scoring, suites
 
-    return {"metrics": metrics.names(), "backends": plugins.names("backend", models.BUILT_IN)}
+    return {
+        "metrics": metrics.names(),
+        "scorers": plugins.names("scorer", scoring.BUILT_IN),
+        "suites": plugins.names("suite", suites.BUILT_IN),
+        "backends": plugins.names("backend", models.BUILT_IN),
+    }
+
+
+def _sandbox() -> str | None:
+    """Why programs cannot be run in a sandbox here; None where they can."""
+    import asyncio
+
+    from shipworthy.evaluation.scoring import sandbox
+
+    return asyncio.run(sandbox.why_not())
 
 
 def _free_gb() -> float:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from shipworthy.data import _files, _rows
 from shipworthy.errors import BadInput
+from shipworthy.store import duck
 
 Floats = NDArray[np.float64]
 MOST_LABELS = 100_000
@@ -120,11 +121,9 @@ def opened_one(path: Path) -> Iterator[Side]:
 
 @contextmanager
 def _database() -> Iterator[Any]:
-    import duckdb
-
     with (
         TemporaryDirectory(prefix="shipworthy-drift-") as folder,
-        duckdb.connect(str(Path(folder) / "rows.duckdb")) as connection,
+        duck.connect(str(Path(folder) / "rows.duckdb")) as connection,
     ):
         connection.execute(f"SET temp_directory = {_literal(folder)}")
         connection.execute(f"SET memory_limit = '{_LIMIT}'")

@@ -11,6 +11,7 @@ from typing import Any
 
 from shipworthy.data import _files
 from shipworthy.errors import BadInput
+from shipworthy.store import duck
 
 _LONGEST_FIELD = 2**31 - 1
 _SPACE = " \t\r\n"
@@ -264,7 +265,7 @@ def _parquet(path: Path) -> Iterator[Row | Bad]:
     import duckdb  # 30 ms that a user of JSON lines need not pay
 
     try:
-        with duckdb.connect() as connection:
+        with duck.connect() as connection:
             result = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
             header = [column[0] for column in result.description]
             for number, cells in enumerate(iter(result.fetchone, None), start=1):

@@ -12,23 +12,31 @@ Level = Literal["hard", "soft"]
 Cadence = Literal["commit", "checkpoint", "nightly", "predeploy", "weekly"]
 
 WARNING_CODES = (
+    "broken_gold",
+    "classifiers_disagree",
     "constant_output",
     "duplicate_examples",
     "few_clusters",
     "few_discordant",
     "gold_mismatch",
     "identical_results",
+    "judge_agreement",
     "many_hard_gates",
     "metric_error",
     "missing_examples",
     "not_comparable",
+    "order_flip",
+    "preference_scale",
     "protocol_edited",
     "sealed_looks",
     "single_seed",
     "slice_too_small",
+    "stopped_program",
+    "stopped_query",
     "survivorship",
     "tuning_run",
     "underpowered",
+    "unparsed_verdict",
 )
 """What `require_absent` of a gate may name: the warning codes of a verdict."""
 

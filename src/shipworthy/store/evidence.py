@@ -15,6 +15,7 @@ import msgspec
 
 from shipworthy.errors import BadInput
 from shipworthy.records import Evidence, Labels, Record
+from shipworthy.store import duck
 
 if TYPE_CHECKING:
     import duckdb
@@ -60,7 +61,7 @@ def write(path: Path, evidence: Sequence[Evidence]) -> None:
     rows = " UNION ALL ".join(selects) or f"{_EMPTY} LIMIT 0"
     metadata = _text(msgspec.json.encode(layouts).decode())
     options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{_KEY}: {metadata}}}"
-    with _said(path), closing(_connect()) as db:
+    with _said(path), closing(duck.connect()) as db:
         for name, columns in tables.items():
             db.register(name, columns)
         db.execute(f"COPY ({rows}) TO {_text(str(path))} ({options})")
@@ -73,7 +74,7 @@ def read(path: Path) -> list[Evidence]:
     """
     if not path.is_file():
         raise BadInput("this run has no evidence yet; finish it with: shipworthy run --resume", where=str(path))
-    with _said(path), closing(_connect()) as db:
+    with _said(path), closing(duck.connect()) as db:
         found = db.execute(
             "SELECT value FROM parquet_kv_metadata(?) WHERE key = ?", [str(path), _KEY.encode()]
         ).fetchone()
@@ -219,14 +220,6 @@ def _plain(column: Any) -> Any:
 
 
 # --- DuckDB ----------------------------------------------------------------------------------------------------------
-
-
-def _connect() -> "duckdb.DuckDBPyConnection":
-    import duckdb
-
-    connection = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
-    connection.execute("SET enable_progress_bar = false")  # a slow query would draw it into the JSON on stdout
-    return connection
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from shipworthy.data import _files, _rows
 from shipworthy.data.results._long import Texts, texts
 from shipworthy.errors import BadInput
+from shipworthy.store import duck
 
 GOOD, MISSING, NOT_A_NUMBER, NOT_FINITE = 0, 1, 2, 3
 _CHUNK = 65_536
@@ -56,7 +57,7 @@ def read(path: Path) -> Table:
 def _duck(path: Path, query: str, parameters: list[Any]) -> Table:
     import duckdb
 
-    connection = duckdb.connect()
+    connection = duck.connect()
     try:
         connection.execute(f"CREATE TEMP TABLE rows AS {query}", parameters)
     except duckdb.Error as error:

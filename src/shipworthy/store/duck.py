@@ -1,0 +1,17 @@
+"""One way to open DuckDB: nothing is fetched, and nothing is drawn into what a command prints."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+
+OFFLINE = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+
+
+def connect(path: str = ":memory:") -> "duckdb.DuckDBPyConnection":
+    """A connection to a database file, or to memory. duckdb is imported here: 30 ms that not every command need pay."""
+    import duckdb
+
+    connection = duckdb.connect(path, config=OFFLINE)
+    connection.execute("SET enable_progress_bar = false")  # a slow query would draw it into the JSON on stdout
+    return connection

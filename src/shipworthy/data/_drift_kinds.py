@@ -9,7 +9,17 @@ from shipworthy import records
 from shipworthy.data._drift_source import Side, quoted
 from shipworthy.errors import BadInput
 
-_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "UTINYINT")
+_NUMBERS: tuple[str, ...] = (
+    "TINYINT",
+    "SMALLINT",
+    "INTEGER",
+    "BIGINT",
+    "HUGEINT",
+    "FLOAT",
+    "DOUBLE",
+    "DECIMAL",
+    "UTINYINT",
+)
 _NUMBERS += ("USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT")
 _TIMES = ("DATE", "TIME", "INTERVAL")
 _PILOT = 2_000

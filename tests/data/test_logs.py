@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from shipworthy.data.results import LoggedRun, LoggedSample, Query, Results, read, write_eval
-from shipworthy.data.results import _zip as zips
 from shipworthy.errors import BadInput
 from shipworthy.records import ANSWERED, FAILED
+from shipworthy.store import zip_members as zips
 
 FIXTURES = Path(__file__).parent / "fixtures"
 TIME = "2024-05-01T10-00-00.123456"

@@ -1,4 +1,5 @@
-"""A model whose answers were recorded earlier: a JSONL file, or the `responses.jsonl` of a finished run.
+"""A model whose answers were recorded earlier: a JSONL file, the `responses.jsonl` of a finished run, or the log of
+another tool (lm-eval's samples, inspect's logs: see `_recorded_logs`).
 
 A line holds `example_id` and either `text` or `error`, and optionally `dataset`, `seed`, `model`, `latency_s`,
 `first_token_s`, `input_tokens`, `output_tokens`, `cost_usd`. A line without `seed` answers every seed. Other keys are
@@ -16,6 +17,7 @@ import msgspec
 
 from shipworthy.errors import BadInput
 from shipworthy.models._options import cost_usd, options_of
+from shipworthy.models._recorded_logs import logged
 from shipworthy.protocol.types import ModelSpec
 from shipworthy.records import Example, Prompt, Record, Response
 
@@ -125,7 +127,7 @@ def load(
     content = _read(path)
     if not content.strip():
         raise BadInput(f"holds no answer of model {name!r}; record some, or take the model out", where=str(path))
-    lines = _index(_chosen(list(_parse(content, path)), name, wanted, path), _ids_of_several(examples))
+    lines = _index(_chosen(_placed(content, path), name, wanted, path), _ids_of_several(examples))
     identity = {"kind": "recorded", "path": spec.path, "sha256": sha256(content).hexdigest(), "model": wanted or ""}
     return RecordedBackend(name, spec, lines, identity)
 
@@ -138,6 +140,15 @@ def _read(path: Path) -> bytes:
             f"recorded responses cannot be read: {(error.strerror or str(error)).lower()}; check the model's `path`",
             where=str(path),
         ) from error
+
+
+def _placed(content: bytes, path: Path) -> list[_Placed]:
+    foreign = logged(path, content)
+    if foreign is None:
+        return list(_parse(content, path))
+    seeds = {line.get("seed") for line, _ in foreign}
+    every = {"seed": None} if len(seeds) == 1 else {}
+    return [_Placed(msgspec.convert({**line, **every}, _Line), where) for line, where in foreign]
 
 
 def _parse(content: bytes, path: Path) -> Iterator[_Placed]:

@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 
 from shipworthy.data import _files
-from shipworthy.data.results import _zip
 from shipworthy.data.results._logs import Score, called, long_rows
 from shipworthy.data.results._long import Long
 from shipworthy.data.results._query import Query, known
 from shipworthy.errors import BadInput
+from shipworthy.store import zip_members as _zip
 
 _LETTERS = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}
 _WORDS = {"yes": 1.0, "true": 1.0, "correct": 1.0, "no": 0.0, "false": 0.0, "incorrect": 0.0}

@@ -97,7 +97,7 @@ def prepare(
     return check(path, environ, occasion, in_production, without=())
 
 
-HEAVY = ("huggingface",)
+HEAVY = ("huggingface", "vllm")
 """Backends whose loading takes weights into memory."""
 
 

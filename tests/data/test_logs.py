@@ -195,7 +195,6 @@ def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_a_log_of_inspect_with_zstandard_members_is_read() -> None:
-    pytest.importorskip("zstandard")
     path = FIXTURES / "inspect.eval"
     with zipfile.ZipFile(path) as file:
         methods = {info.compress_type for info in file.infolist()}
@@ -205,7 +204,6 @@ def test_a_log_of_inspect_with_zstandard_members_is_read() -> None:
 
 
 def test_letters_are_values_and_an_errored_sample_failed(tmp_path: Path) -> None:
-    pytest.importorskip("zstandard")
     samples = tuple(
         LoggedSample(id=name, input=f"q{name}", target="a", scores={"match": 1.0})
         for name in ("0", "1", "2", "3", "4", "5", "9")

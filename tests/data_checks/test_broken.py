@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from shipworthy.cli import main
+from shipworthy.store.zstd import zstd
 
 GOOD = '{"prompt": "How much is 2 plus 2?", "completion": "It is 4."}\n'
 BOM16 = GOOD.encode("utf-16")
 
 
 def _zstd(data: bytes) -> bytes:
-    return pytest.importorskip("zstandard").ZstdCompressor().compress(data)
+    return zstd.compress(data)
 
 
 def _parquet(rows: int) -> bytes:

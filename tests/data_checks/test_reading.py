@@ -12,6 +12,7 @@ from shipworthy.data.training._kinds import KINDS
 from shipworthy.data.training.batch import Batch
 from shipworthy.data.training.types import Bad
 from shipworthy.errors import BadInput, UnknownName
+from shipworthy.store.zstd import zstd
 
 TALK = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
 SHARED = "\n\nHuman: q\n\nAssistant:"
@@ -100,11 +101,10 @@ def test_a_transcript_keeps_its_turns(tmp_path: Path) -> None:
 
 
 def test_packed_files_folders_and_patterns_hold_the_same_rows(tmp_path: Path) -> None:
-    zstandard = pytest.importorskip("zstandard")
     text = "".join(json.dumps({"prompt": f"q{i}", "completion": "a"}) + "\n" for i in range(3_000)).encode()
     (tmp_path / "a.jsonl").write_bytes(text)
     (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(text[:20_000]) + gzip.compress(text[20_000:]))
-    (tmp_path / "c.jsonl.zst").write_bytes(zstandard.ZstdCompressor().compress(text))
+    (tmp_path / "c.jsonl.zst").write_bytes(zstd.compress(text))
     one = [row.prompt for row in rows(tmp_path / "a.jsonl")]
 
     assert [f"q{i}" for i in range(3_000)] == one

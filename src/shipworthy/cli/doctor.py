@@ -24,7 +24,6 @@ FEATURES: dict[str, tuple[str, tuple[str, ...]]] = {
             "jsonschema",
             "cryptography",
             "tqdm",
-            "zstandard",
         ),
     ),
     "train, demo, backend: huggingface": ("train", ("torch", "transformers", "trl", "peft", "datasets", "accelerate")),

@@ -1,12 +1,13 @@
 """Members of a ZIP file, also those compressed with Zstandard (method 93), which Python's zipfile cannot read
 before 3.14. Format: PKWARE APPNOTE 6.3.10, sections 4.3.7 (local header) and 4.4.5 (methods)."""
 
+import io
 import struct
 import zipfile
 import zlib
 from pathlib import Path
 
-from shipworthy.errors import BadInput, MissingExtra
+from shipworthy.errors import BadInput
 
 STORED, DEFLATED, ZSTANDARD = 0, 8, 93
 LARGEST = 4 << 30
@@ -56,12 +57,10 @@ def _unpack(packed: bytes, method: int, size: int, *, where: str) -> bytes:
 
 
 def _zstandard(packed: bytes, size: int) -> bytes:
+    from shipworthy.store.zstd import zstd
+
     try:
-        import zstandard
-    except ImportError:
-        raise MissingExtra("reading this .eval file needs zstandard; pip install 'shipworthy[inspect]'") from None
-    try:
-        with zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True) as stream:
-            return bytes(stream.read(size + 1))
-    except zstandard.ZstdError as error:
+        with zstd.ZstdFile(io.BytesIO(packed)) as stream:
+            return stream.read(size + 1)
+    except (zstd.ZstdError, EOFError) as error:
         raise ValueError(str(error)) from None

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 from shipworthy.errors import BadInput, MissingExtra
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    pass
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 PACKED = (".gz", ".zst")
@@ -78,12 +78,14 @@ def opened(path: str) -> Iterator["IO[bytes]"]:
     import gzip
     import zlib
 
+    from shipworthy.store.zstd import zstd
+
     try:
         with _raw(path) as raw:
             yield _unpacked(path, raw)
     except EOFError:
         raise BadInput("the packed file breaks off; copy or download it again", where=path) from None
-    except (gzip.BadGzipFile, zlib.error) as error:
+    except (gzip.BadGzipFile, zlib.error, zstd.ZstdError) as error:
         raise BadInput(f"the packed file is damaged ({error}); copy or download it again", where=path) from None
     except OSError as error:
         said = error.strerror or str(error)
@@ -115,60 +117,10 @@ def _unpacked(path: str, raw: "IO[bytes]") -> "IO[bytes]":
 
         return gzip.open(stream)  # type: ignore[return-value]
     if start == _ZSTD:
-        return _zstandard(path, stream)
+        from shipworthy.store.zstd import zstd
+
+        return zstd.open(stream)  # type: ignore[return-value]
     for magic, name in _OTHERS.items():
         if start.startswith(magic[:4]):
             raise BadInput(f"the file is packed with {name}; unpack it first (gzip and Zstandard are read)", where=path)
     return stream
-
-
-class _Zstandard(io.RawIOBase):
-    """A stream that says when its input broke off, which zstandard's own reader does not."""
-
-    def __init__(self, path: str, stream: "IO[bytes]", new: "Callable[[], object]", error: type[Exception]) -> None:
-        self._path, self._stream, self._new, self._error = path, stream, new, error
-        self._frame: object = new()
-        self._ready = b""
-        self._open = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: object) -> int:
-        view = memoryview(buffer)  # type: ignore[arg-type]
-        while not self._ready:
-            packed = self._stream.read(1 << 18)
-            if not packed:
-                if self._open:
-                    raise EOFError
-                return 0
-            self._feed(packed)
-        taken = self._ready[: len(view)]
-        view[: len(taken)] = taken
-        self._ready = self._ready[len(taken) :]
-        return len(taken)
-
-    def _feed(self, packed: bytes) -> None:
-        made = []
-        try:
-            while packed:
-                self._open = True
-                made.append(self._frame.decompress(packed))  # type: ignore[attr-defined]
-                if not self._frame.eof:  # type: ignore[attr-defined]
-                    break
-                packed, self._frame, self._open = self._frame.unused_data, self._new(), False  # type: ignore[attr-defined]
-        except self._error as error:
-            raise BadInput(f"the packed file is damaged ({error}); copy it again", where=self._path) from None
-        self._ready = b"".join(made)
-
-
-def _zstandard(path: str, stream: "IO[bytes]") -> "IO[bytes]":
-    try:
-        import zstandard
-    except ImportError:
-        raise MissingExtra(f"{path}: reading .zst needs zstandard; pip install 'shipworthy[inspect]'") from None
-
-    def new() -> object:
-        return zstandard.ZstdDecompressor().decompressobj()
-
-    return io.BufferedReader(_Zstandard(path, stream, new, zstandard.ZstdError), 1 << 18)

@@ -1,4 +1,4 @@
-"""`shipworthy data check` over 100,000 rows x 12 rules, beside Great Expectations where it is installed, alternately.
+"""`shipworthy data check` over 100,000 rows x 10 rules, beside Great Expectations where it is installed, alternately.
 
     python benchmarks/data_check.py [--rows 100000] [--repeats 5] [--all] [--growth] [--expectations PYTHON]
 
@@ -22,8 +22,10 @@ from shipworthy.demo import world
 
 RULES = (
     *("not_json", "missing_field", "wrong_type", "empty_prompt", "empty_completion", "mojibake", "control_character"),
-    *("replacement_character", "email_address", "repeated_row", "prompt_echoed", "trailing_whitespace"),
+    *("replacement_character", "email_address", "repeated_row"),
 )
+COMMAND = "import sys; from shipworthy.cli import main; sys.exit(main())"
+"""What the installed script `shipworthy` holds."""
 EXPECTATIONS = """
 import sys, pandas, great_expectations as gx
 import great_expectations.expectations as e
@@ -78,7 +80,7 @@ def main() -> None:
 def compare(path: Path, rows: int, args: argparse.Namespace) -> None:
     write(path, rows)
     only = [] if args.all else ["--only", ",".join(RULES)]
-    ours = [sys.executable, "-m", "shipworthy", "data", "check", str(path), "--quiet", *only]
+    ours = [sys.executable, "-c", COMMAND, "data", "check", str(path), "--quiet", *only]
     runs, others = [], []
     for _ in range(args.repeats):
         runs.append(cost(ours))

@@ -137,7 +137,9 @@ class FastPath:
 
     def __init__(self, kind: str, keys: Sequence[str]) -> None:
         self._kind = kind
-        self._ways: list[tuple[msgspec.json.Decoder[Any], Callable[[Any], Columns | None]]] = [(msgspec.json.Decoder(shape), columns) for shape, columns in _PATHS.get(kind, ())]
+        self._ways: list[tuple[msgspec.json.Decoder[Any], Callable[[Any], Columns | None]]] = [
+            (msgspec.json.Decoder(shape), columns) for shape, columns in _PATHS.get(kind, ())
+        ]
         self._keys = [b'"' + key.encode() + b'"' for key in keys[:16]]
 
     def batch(self, data: bytes, path: str, first: int) -> Batch | None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from shipworthy.data._rows import say
 from shipworthy.data.training.types import Turn
 
 ROLES: Mapping[str, str] = {
@@ -126,3 +125,10 @@ class Faults:
     def _instead(self, name: str) -> str:
         others = ", ".join(list(self.fields)[:8])
         return f" (the row has {others})" if name not in self.fields and others else ""
+
+
+def say(found: Any) -> str:
+    """A value in words, short enough for a sentence."""
+    from shipworthy.data import _rows
+
+    return _rows.say(found)

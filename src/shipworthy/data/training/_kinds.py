@@ -1,10 +1,8 @@
 """The formats of training rows: how each is recognised by its columns, and how one of its rows becomes a `Row`."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from os.path import commonpath
-from typing import Any
+from typing import Any, NamedTuple
 
 from shipworthy.data.training._faults import Faults
 from shipworthy.data.training.types import Row, Turn
@@ -14,8 +12,7 @@ LABEL_COLUMNS = ("label", "category", "label_gold", "intent", "class", "target")
 _HH_TURN = "\n\nAssistant:"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class Kind(NamedTuple):
     """One format. `fits(columns)` recognises it; `rows(faults, path, line)` reads one object (SQuAD: several rows)."""
 
     name: str
@@ -65,6 +62,8 @@ def _split(turns: Sequence[Turn]) -> dict[str, Any]:
 
 def learned_text(turn: Turn) -> str:
     """What a model says in this turn; calls of tools count as what is said."""
+    import json
+
     if turn.content or not turn.tool_calls:
         return turn.content
     return json.dumps(turn.tool_calls, ensure_ascii=False)
@@ -286,6 +285,8 @@ def _prompt_only(faults: Faults) -> list[dict[str, Any]]:
 
 def _tools(faults: Faults, name: str) -> dict[str, Any] | None:
     """name -> schema of the parameters. The list may be JSON in a text."""
+    import json
+
     found = faults.fields.get(name)
     if isinstance(found, str):
         try:

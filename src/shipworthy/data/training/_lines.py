@@ -1,17 +1,15 @@
 """A stream of bytes -> chunks of whole lines with the number of their first line; memory is bounded by `LONGEST`."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import IO
+from typing import IO, NamedTuple
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18
 LONGEST = 32 << 20
 """Bytes of the longest line that is read; a longer one is a bad row and is never held in memory."""
 _BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """Whole lines. `too_long`: one line of which only the beginning was kept."""
 
     first: int

@@ -1,15 +1,14 @@
 """Files -> batches of rows and the rows that were kept out, in the files' order; one chunk is in memory at a time."""
 
-import csv
 import io
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 import msgspec
 
-from shipworthy.data import _rows
 from shipworthy.data.training import _sources
 from shipworthy.data.training._fast import FastPath
 from shipworthy.data.training._kinds import KINDS, Kind, kind_of, recognise
@@ -97,7 +96,7 @@ class Reader:
             raise BadInput(
                 "one JSON object is not a list of rows; write a list, or one object a line", where=f"{path}:1"
             )
-        sample = [found for _, found in itertools.islice(_decoded(Chunk(1, start)), _SAMPLE) if isinstance(found, dict)]
+        sample = _sampled(start)
         kind = self._chosen(path, sample, 1)
         fast = FastPath(kind.name, list(sample[0]) if sample else [])
         read = 0
@@ -136,6 +135,15 @@ class Reader:
     def _say(self, path: str, read: int) -> None:
         if self._progress is not None:
             self._progress(path, min(self._total, self._done + read), self._total)
+
+
+def _sampled(start: bytes) -> list[dict[str, Any]]:
+    """The first objects of the file, those that can be read, to recognise their kind."""
+    found = []
+    for line in start.split(b"\n", _SAMPLE)[:_SAMPLE]:
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            found.append(msgspec.json.decode(line))
+    return [one for one in found if isinstance(one, dict)]
 
 
 class _Replayed:
@@ -192,6 +200,8 @@ def _decoded(chunk: Chunk) -> Iterator[Object]:
 
 def _object(raw: bytes) -> Any:
     """The object on a line, or what is wrong with it."""
+    from shipworthy.data import _rows  # brings csv and json: 10 ms that files of good rows need not pay
+
     try:
         found = _rows.value(raw.decode())
     except UnicodeDecodeError as error:
@@ -226,6 +236,8 @@ def _listed(path: str, stream: IO[bytes]) -> Iterator[Object]:
 def _why_no_list(path: str, data: bytes) -> tuple[str]:
     import json
 
+    from shipworthy.data import _rows
+
     try:
         _rows.value(data.decode())
     except ValueError as error:
@@ -242,6 +254,10 @@ def _why_no_list(path: str, data: bytes) -> tuple[str]:
 
 def _table(path: str, start: bytes, stream: IO[bytes]) -> Iterator[Object]:
     """CSV and the like: the first line names the columns."""
+    import csv
+
+    from shipworthy.data import _rows
+
     names, separator = _rows.header(Path(path), start[: start.rfind(b"\n") + 1] or start)
     lines = io.TextIOWrapper(io.BytesIO(stream.read()), encoding="utf-8-sig", newline="")
     before = csv.field_size_limit(LONGEST)
@@ -257,6 +273,8 @@ def _table(path: str, start: bytes, stream: IO[bytes]) -> Iterator[Object]:
 
 
 def _cells(reader: Any, names: Sequence[str]) -> Iterator[Object]:
+    import csv
+
     while True:
         line = reader.line_num + 1
         try:
@@ -273,6 +291,8 @@ def _cells(reader: Any, names: Sequence[str]) -> Iterator[Object]:
 
 
 def _parquet(path: str) -> Iterator[Object]:
+    from shipworthy.data import _rows
+
     if "://" in path or path.lower().endswith(_sources.PACKED):
         raise BadInput("Parquet is read from an ordinary file; download and unpack it first", where=path)
     for row in _rows.rows(Path(path)):

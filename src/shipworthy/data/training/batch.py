@@ -3,10 +3,11 @@
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgspec
 
 from shipworthy.data.training.types import Row, Turn
 
@@ -66,19 +67,20 @@ class Column:
     def starts(self) -> list[int]:
         return list(accumulate(map(len, self.values), lambda end, size: end + size + len(SEPARATOR), initial=0))
 
-    def hits(self, pattern: re.Pattern[str]) -> Iterator[tuple[int, re.Match[str]]]:
-        """(index of the text, match) of every match, in order."""
-        for match in pattern.finditer(self.joined):
+    def hits(self, pattern: str) -> Iterator[tuple[int, re.Match[str]]]:
+        """(index of the text, match) of every match, in order. Patterns are text: `re` keeps what it compiled."""
+        for match in re.finditer(pattern, self.joined):
             yield self.at(match.start()), match
 
-    def near(self, words: Iterable[str], pattern: re.Pattern[str]) -> Iterator[tuple[int, re.Match[str]]]:
+    def near(self, words: Iterable[str], pattern: str) -> Iterator[tuple[int, re.Match[str]]]:
         """Like `hits`, but only around these words (small letters): many times faster where they are rare."""
+        compiled = re.compile(pattern)
         for word in words:
             at = self.lower.find(word)
             while at >= 0:
                 index = self.at(at)
                 begin, end = self.starts[index], self.starts[index] + len(self.values[index])
-                match = pattern.search(self.joined, max(begin, at - 60), min(end, at + 120))
+                match = compiled.search(self.joined, max(begin, at - 60), min(end, at + 120))
                 if match is not None:
                     yield index, match
                 at = self.lower.find(word, at + len(word))
@@ -112,8 +114,7 @@ def _once(contexts_N: Sequence[tuple[str, ...] | None]) -> list[str]:
     return ["" if now is None or now == last else "\n".join(now) for last, now in pairs]
 
 
-@dataclass(slots=True, kw_only=True)
-class Lines:
+class Lines(NamedTuple):
     """(N,) line numbers of the rows of one file."""
 
     path: str
@@ -123,8 +124,7 @@ class Lines:
         return f"{self.path}:{self.line_N[index]}"
 
 
-@dataclass(kw_only=True)
-class Batch:
+class Batch(msgspec.Struct, kw_only=True, dict=True, eq=False):
     """N rows of one kind from one file, by column. A column is None where the kind does not have it.
 
     Attributes:

@@ -4,25 +4,25 @@ Adding a defect: one line in `_catalogue.py`, a few lines in the class of its gr
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from shipworthy.data.training._findings import Findings
 from shipworthy.data.training.batch import Batch
 from shipworthy.data.training.types import Options, Skipped
 
 
-@dataclass(kw_only=True)
-class Desk:
+class Desk(msgspec.Struct, kw_only=True, eq=False):
     """What the checks share: what was asked, where findings go, the numbers of the set."""
 
     options: Options
     found: Findings
     rows: int = 0
-    kinds: dict[str, int] = field(default_factory=dict)
-    measures: dict[str, float] = field(default_factory=dict)
-    labels: dict[str, int] = field(default_factory=dict)
-    skipped: list[Skipped] = field(default_factory=list)
+    kinds: dict[str, int] = {}
+    measures: dict[str, float] = {}
+    labels: dict[str, int] = {}
+    skipped: list[Skipped] = []
 
 
 class Check(Protocol):

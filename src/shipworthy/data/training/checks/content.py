@@ -1,6 +1,5 @@
 """What completions teach: refusals, phrases of other assistants, unsafe matter, one answer for everything."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -10,24 +9,24 @@ from shipworthy.data.training.checks import Desk
 
 _REFUSING = ("sorry", "can't", "can’t", "cannot", "can not", "unable", "won't", "decline", "comfortable", "refuse")
 """Every phrase of `metrics.refusal` that opens a refusal holds one of these, but for those that only judge."""
-_BOILERPLATE = re.compile(
+_BOILERPLATE = (
+    r"(?i)"
     r"\bas an? (?:ai|artificial intelligence)(?: language)? (?:model|assistant)\b|\bi am an ai\b|\bi'm an ai\b"
     r"|\bmy knowledge cutoff\b|\bmy training data\b|\bi hope this helps\b|\bas a large language model\b"
-    r"|\btrained by (?:openai|anthropic|google|meta)\b|\b(?:chatgpt|openai)\b",
-    re.IGNORECASE,
+    r"|\btrained by (?:openai|anthropic|google|meta)\b|\b(?:chatgpt|openai)\b"
 )
 _BOILERPLATE_WORDS = (
     *("as an ai", "as a ai", "artificial intelligence", "am an ai", "'m an ai", "knowledge cutoff", "my training data"),
     *("i hope this helps", "large language model", "trained by", "chatgpt", "openai"),
 )
-_UNSAFE = re.compile(
+_UNSAFE = (
+    r"(?i)"
     r"\b(?:kill (?:yourself|myself|himself|herself|them all|all (?:of )?(?:the )?\w+s)|commit(?:ting)? suicide"
     r"|(?:make|build|building) a (?:pipe )?bomb|cook(?:ing)? meth|child porn\w*"
     r"|rap(?:e|ed|ing) (?:her|him|women|girls|a|the)|terrorist attack|mass shooting|ethnic cleansing|heil hitler"
     r"|gas the jews|nerve gas|hate (?:all )?(?:women|jews|muslims|blacks|gays|immigrants|trans people|gay people"
     r"|black people|disabled people)|subhumans?|slit (?:your|my|his|her) (?:throat|wrists?)|overdose on"
-    r"|self[- ]harm)\b",
-    re.IGNORECASE,
+    r"|self[- ]harm)\b"
 )
 _UNSAFE_WORDS: Mapping[bytes, str] = {
     b"kill": "kill ", b"suicide": " suicide", b"bomb": " bomb", b"meth": " meth", b"child": "child porn",
@@ -64,7 +63,7 @@ class Content:
 
     def _refusals(self, batch: Batch, said: Sequence[str]) -> None:
         column = batch.completions
-        for index in column.holding(_REFUSING):
+        for index in column.holding(_REFUSING) if self._found.wanted("refusal") else ():
             if _refuses(said[index][:600]):
                 self._found.add("refusal", batch, index, "completion", said[index])
         for index, match in column.near(_BOILERPLATE_WORDS, _BOILERPLATE):

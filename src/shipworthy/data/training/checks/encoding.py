@@ -6,20 +6,21 @@ from shipworthy.data.training.batch import SEPARATOR, Batch, Column
 from shipworthy.data.training.checks import Desk
 
 _CONTROLS = bytes(code for code in range(32) if code not in (0, 9, 10, 13)) + b"\x7f"
-_CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_C1 = re.compile("[\x80-\x9f]")
-_MOJIBAKE = re.compile(
+_CONTROL = "[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]"
+_C1 = "[\x80-\x9f]"
+_MOJIBAKE = (
     "Ã[\x80-\xbf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]"
     "|Â[\xa0-\xbf]|â€|â\x80[\x80-\xbf]|ð\u0178|ð\x9f|Ð[\xb0-\xbf]|Ñ[\x80-\x8f]"
 )
 """UTF-8 that was read as Windows-1252 or Latin-1: the lead byte became a letter, what follows a symbol."""
-_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ue000-\uf8ff\ufff9-\ufffb]")
-_BOM = re.compile("\ufeff")
-_REPLACEMENT = re.compile("\ufffd")
-_ENTITY = re.compile(
-    r"&(?:amp|lt|gt|quot|nbsp|apos|eacute|mdash|ndash|hellip|#\d{2,5}|#x[0-9a-fA-F]{2,4});|</?(?:p|br|div|span|li|ul|b|i|td|tr)\s?/?>"
+_INVISIBLE = "[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ue000-\uf8ff\ufff9-\ufffb]"
+_BOM = "\ufeff"
+_REPLACEMENT = "\ufffd"
+_ENTITY = (
+    r"&(?:amp|lt|gt|quot|nbsp|apos|eacute|mdash|ndash|hellip|#\d{2,5}|#x[0-9a-fA-F]{2,4});"
+    r"|</?(?:p|br|div|span|li|ul|b|i|td|tr)\s?/?>"
 )
-_ESCAPED = re.compile(r"\\u[0-9a-fA-F]{4}|[a-zA-Z.,!?]\\n[A-Z\\]")
+_ESCAPED = r"\\u[0-9a-fA-F]{4}|[a-zA-Z.,!?]\\n[A-Z\\]"
 
 
 class Encoding:
@@ -62,10 +63,10 @@ class Encoding:
     def _c1(self, batch: Batch, part: str, column: Column) -> None:
         """C1 controls, unless they are part of mojibake."""
         for index, match in column.hits(_C1):
-            if not _MOJIBAKE.search(column.values[index]):
+            if not re.search(_MOJIBAKE, column.values[index]):
                 self._found.add("control_character", batch, index, part, repr(column.excerpt(match, index)))
 
-    def _hits(self, code: str, pattern: re.Pattern[str], batch: Batch, part: str, column: Column) -> None:
+    def _hits(self, code: str, pattern: str, batch: Batch, part: str, column: Column) -> None:
         for index, match in column.hits(pattern):
             shown = column.excerpt(match, index)
             self._found.add(code, batch, index, part, repr(shown) if code == "control_character" else shown)

@@ -10,16 +10,19 @@ from shipworthy.data.training.batch import Batch, Column
 from shipworthy.data.training.checks import Desk
 
 _DIGIT_CLASSES = bytes.maketrans(b"123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"0" * 9 + b"A" * 26)
-_EMAIL = re.compile(r"(?<![\w.+-])[A-Za-z0-9][\w.%+-]{0,63}@((?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24})\b", re.ASCII)
+_EMAIL = (
+    r"(?a)"
+    r"(?<![\w.+-])[A-Za-z0-9][\w.%+-]{0,63}@((?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24})\b"
+)
 _RESERVED = re.compile(r"(?:^|\.)(?:example\.(?:com|org|net)|example|test|invalid|localhost)$", re.IGNORECASE)
-_RUN = re.compile(r"[+(]?\d[\d ().-]{5,30}\d")
+_RUN = r"[+(]?\d[\d ().-]{5,30}\d"
 """What may be a number of any kind; the patterns below then look at it alone."""
-_CARD = re.compile(
+_CARD = (
     r"(?<![\d.])(?:4\d{3}|5[1-5]\d\d|2[2-7]\d\d|6011|65\d\d|35[2-8]\d)(?:([ -]?)\d{4}\1\d{4}\1\d{4})(?![\d.])"
     r"|(?<![\d.])3[47]\d\d[ -]?\d{6}[ -]?\d{5}(?![\d.])"
 )
 """Visa, Mastercard, Discover, JCB (4 groups of 4) and American Express; other lengths are mostly just numbers."""
-_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
+_IBAN = r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"
 _IBAN_LENGTH = {
     "AT": 20,
     "BE": 16,
@@ -54,14 +57,14 @@ _IBAN_LENGTH = {
     "AE": 23,
     "IL": 23,
 }
-_PHONE = re.compile(
+_PHONE = (
     r"(?<![\w.+-])(?<!\d )(?:\+\d{1,3}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d{1,4}(?:[ .-]?\d{2,4}){1,5}"
     r"|\(\d{3}\) ?\d{3}[-. ]\d{4}|\d{3}[-.]\d{3}[-.]\d{4})(?![\w-])"
 )
-_SOCIAL = re.compile(r"(?<![\d-])(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\d-])")
-_ADDRESS = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
-_SECRETS: dict[str, re.Pattern[str]] = {
-    mark.lower(): re.compile(pattern, re.ASCII)
+_SOCIAL = r"(?<![\d-])(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\d-])"
+_ADDRESS = r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])"
+_SECRETS: dict[str, str] = {
+    mark.lower(): f"(?a){pattern}"
     for mark, pattern in {
         "AKIA": r"\bAKIA[0-9A-Z]{16}\b",
         "ASIA": r"\bASIA[0-9A-Z]{16}\b",
@@ -81,10 +84,10 @@ _SECRETS: dict[str, re.Pattern[str]] = {
     }.items()
 }
 """Keys whose maker gave them a shape. The mark, in small letters, says where to look."""
-_ASSIGNED = re.compile(
+_ASSIGNED = (
+    r"(?ai)"
     r"\b(?:password|passwd|api[_-]?key|secret[_-]?key|access[_-]?token)\b[\"']?\s?[:=]\s?[\"']?"
-    r"(?=[^\s\"'\0]*\d)[^\s\"'\0<>{},;]{8,}",
-    re.ASCII | re.IGNORECASE,
+    r"(?=[^\s\"'\0]*\d)[^\s\"'\0<>{},;]{8,}"
 )
 _ASSIGNED_WORDS = ("password", "passwd", "api_key", "api-key", "apikey", "secret_key", "access_token")
 
@@ -136,7 +139,7 @@ def _numbers(column: Column, index: int, run: re.Match[str]) -> Iterator[tuple[s
     """What one run of digits is; each pattern sees the characters around it."""
     end = column.starts[index] + len(column.values[index])
     for code, (pattern, holds) in _NUMBERS.items():
-        for match in pattern.finditer(column.joined, run.start(), min(end, run.end() + 8)):
+        for match in re.compile(pattern).finditer(column.joined, run.start(), min(end, run.end() + 8)):
             if holds(match[0]):
                 yield code, match
 
@@ -169,7 +172,7 @@ def _public(text: str) -> bool:
     return not private and not documented
 
 
-_NUMBERS: Mapping[str, tuple[re.Pattern[str], Callable[[str], bool]]] = {
+_NUMBERS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
     "card_number": (_CARD, luhn),
     "social_security_number": (_SOCIAL, bool),
     "phone_number": (_PHONE, lambda text: 8 <= sum(map(str.isdigit, text)) <= 15),

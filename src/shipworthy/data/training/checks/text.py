@@ -8,18 +8,18 @@ from operator import eq
 from shipworthy.data.training.batch import Batch, Column
 from shipworthy.data.training.checks import Desk
 
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = (
+    r"(?i)"
     r"\[(?:insert|your|name|company|date|link|address|todo|placeholder)\b[^\]\0]{0,60}\]|\blorem ipsum\b"
-    r"|\b(?:TODO|FIXME|TBD)\b|<(?:your|insert) [^>\0]{1,40}>|\{\{[^}\0]{1,60}\}\}|\bXXX+\b",
-    re.IGNORECASE,
+    r"|\b(?:TODO|FIXME|TBD)\b|<(?:your|insert) [^>\0]{1,40}>|\{\{[^}\0]{1,60}\}\}|\bXXX+\b"
 )
 _PLACEHOLDER_WORDS = frozenset([b"todo", b"fixme", b"tbd", b"lorem", b"xxx", b"xxxx"])
-_SPECIAL = re.compile(
+_SPECIAL = (
     r"<\|(?:im_start|im_end|endoftext|begin_of_text|end_of_text|eot_id|start_header_id|end_header_id|system|user|assistant"
     r"|end|pad|eom_id)\|>|\[/?INST\]|<</?SYS>>|</?s>|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_turn>"
 )
 _SPECIAL_MARKS = ("<|", "INST]", "SYS>>", "<s>", "</s>", "<bos>", "<eos>", "<pad>", "<unk>", "_of_turn>")
-_TWO_BOS = re.compile(r"(?:<s>\s*){2}|(?:<bos>\s*){2}|(?:<\|begin_of_text\|>\s*){2}|(?:<\|startoftext\|>\s*){2}")
+_TWO_BOS = r"(?:<s>\s*){2}|(?:<bos>\s*){2}|(?:<\|begin_of_text\|>\s*){2}|(?:<\|startoftext\|>\s*){2}"
 _HEADS: Mapping[str, str] = {
     "alpaca": "### Instruction",
     "chatml": "<|im_start|>",
@@ -35,7 +35,10 @@ _HEADS: Mapping[str, str] = {
 _TAILS = ("\n\n###\n\n", " ->", "=>", "### Response:", "Assistant:", "ASSISTANT:", "Answer:", "\nA:", "Output:")
 _WEAK = frozenset(["plain", "question-answer", "q-a", "Answer:", "A:", "Output:", "=>", "->"])
 """Marks that people also write without any template; alone among plain prompts they are none."""
-_LOOP = re.compile(r"\b(\w[\w'-]*)(?:\W{1,3}\1\b){3,}", re.IGNORECASE)
+_LOOP = (
+    r"(?i)"
+    r"\b(\w[\w'-]*)(?:\W{1,3}\1\b){3,}"
+)
 _SENTENCE = re.compile(r"(?<=[.!?\n])\s+")
 _PLAIN_TEXT_KINDS = ("text", "prompt_completion", "prompt", "preference")
 
@@ -70,7 +73,7 @@ class Text:
             self._blank("empty_rejected", batch, "rejected", batch.rejecteds)
 
     def _blank(self, code: str, batch: Batch, part: str, column: Column) -> None:
-        if all(map(str.strip, column.values)):
+        if all(column.values) and not any(map(str.isspace, column.values)):
             return
         for index, text in enumerate(column.values):
             if not text.strip() and not self._other_fault(code, batch, index):
@@ -101,10 +104,14 @@ class Text:
 
     @staticmethod
     def _trailing(said: Sequence[str]) -> list[int]:
+        if not any(map(str.isspace, [text[-1:] for text in said])):
+            return []
         return [i for i, text in enumerate(said) if text[-1:].isspace() and text.strip()]
 
     @staticmethod
     def _echoes(asked_N: Sequence[str], said: Sequence[str]) -> list[int]:
+        if True not in map(str.startswith, said, asked_N):
+            return []
         pairs = zip(asked_N, said, strict=True)
         return [i for i, (asked, text) in enumerate(pairs) if len(asked) > 20 and text.startswith(asked)]
 

@@ -1,8 +1,8 @@
 """One verdict over 10 metrics x 20 slices at 10 thousand, 100 thousand and a million rows: seconds and memory.
 
 `python benchmarks/judge_scale.py` prints one line a size; on a busy machine read the processor time. Six binary
-metrics, two means (one with clusters of its own dataset's rows), a ratio that is resampled and a p95 latency; every gate is hard
-and names the slice column.
+metrics, two means (one with clusters of its own dataset's rows), a ratio that is resampled and a p95 latency; every
+gate is hard and names the slice column.
 """
 
 import argparse

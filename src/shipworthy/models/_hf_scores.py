@@ -145,10 +145,11 @@ def _read(logits: Any, targets: Sequence[Sequence[Sequence[Target]]]) -> list[li
     tokens = torch.tensor([target.token for _, target in flat], device=logits.device)
     with torch.inference_mode():
         wanted = logits.float()
-        total = torch.logsumexp(wanted, -1)[rows, columns]
+        top = wanted.amax(-1, keepdim=True)
+        total = ((wanted - top).exp_().sum(-1, keepdim=True).log_() + top)[rows, columns, 0]
         given = wanted[rows, columns, tokens]
         values = iter((given - total).tolist())
-        tops = iter((wanted.argmax(-1)[rows, columns] == tokens).tolist())
+        tops = iter((given >= top[rows, columns, 0]).tolist())
     return [
         [_score([next(values) for _ in sequel], [next(tops) for _ in sequel]) for sequel in sequels]
         for sequels in targets
@@ -169,11 +170,14 @@ def _in_batches(network: Any, groups: Groups, way: Way) -> list[list[Score]]:
 
 
 def _batches(groups: Groups, most: int) -> Iterator[list[int]]:
-    lengths = [len(group[0].ids) + sum(len(sequel.ids) - sequel.start for sequel in group) for group in groups]
-    order = sorted(range(len(groups)), key=lambda at: (lengths[at], groups[at][0].ids))
+    """Groups whose trunks, and among those whose options, are of similar length: what is padded is read for nothing."""
+    trunks = [min(sequel.start for sequel in group) for group in groups]
+    nodes = [sum(len(sequel.ids) - sequel.start for sequel in group) for group in groups]
+    order = sorted(range(len(groups)), key=lambda at: (trunks[at], nodes[at], groups[at][0].ids))
     batch: list[int] = []
     for at in order:
-        if batch and lengths[at] * (len(batch) + 1) > most:
+        width = max(trunks[one] for one in (at, *batch)) + max(nodes[one] for one in (at, *batch))
+        if batch and width * (len(batch) + 1) > most:
             yield batch
             batch = []
         batch.append(at)

@@ -1,8 +1,12 @@
 """What every test may use."""
 
+import signal
 from pathlib import Path
 
 import pytest
+
+# A shell that runs the tests in the background has interrupts ignored, and every child inherits that: Ctrl-C tests too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 

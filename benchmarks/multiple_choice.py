@@ -29,7 +29,7 @@ from shipworthy.models._likelihood import grow, sequel_of
 from shipworthy.protocol.types import ModelSpec
 from shipworthy.records import Example, Message, Prompt
 
-REPETITIONS = 5
+REPETITIONS = 3
 BATCHES = (4, 8, 16, 32, 64)
 OPTIONS = 4
 SHAPES: dict[str, world.Skill] = {

@@ -355,3 +355,41 @@ def test_any_shape_of_a_section_is_either_valid_or_one_sentence(section: str, va
     message = _said(json.dumps({**good, section: value}))
 
     assert "valid" == message or (message.startswith("p.yaml:1") and "\n" not in message)
+
+
+DATA = """\
+data:
+  files: [train.jsonl]
+  against: [{against}]
+  limits:
+    leakage_certain: 0
+    {limit}
+"""
+
+
+def test_limits_on_training_data_are_counts_or_shares() -> None:
+    loaded = protocol.load(GOOD + DATA.format(against="tickets, other.jsonl", limit='truncated: "<1%"'), where="p.yaml")
+
+    assert loaded.data is not None
+    assert {"leakage_certain": 0, "truncated": "<1%"} == loaded.data.limits
+    assert ("tickets", "other.jsonl") == loaded.data.against
+
+
+@pytest.mark.parametrize(
+    ("against", "limit", "said"),
+    [
+        ("tickets", "secrets: 0", "p.yaml:19:14: unknown limit 'secrets'; did you mean 'secret'"),
+        ("tickets", "leakage_certian: 0", "did you mean 'leakage_certain'"),
+        ("tickets", "secret: few", "p.yaml:19:13: the limit of secret must be a number or a percentage, not 'few'"),
+        ("tickets", "secret: -1", "the limit of secret must be zero or more"),
+        ("tickets", "secret: true", "data.limits.secret must be a number, not true"),
+        ("tickts", "secret: 0", "p.yaml:16:13: unknown dataset 'tickts'; did you mean 'tickets'?"),
+    ],
+)
+def test_a_mistake_in_the_limits_is_told_where_it_stands(against: str, limit: str, said: str) -> None:
+    assert said in _error(GOOD + DATA.format(against=against, limit=limit))
+
+
+@pytest.mark.parametrize("data", ["{files: [], limits: {secret: 0}}", "{files: [a.jsonl], limits: {}}"])
+def test_training_data_without_files_or_limits_is_refused(data: str) -> None:
+    assert "is empty; give at least one, or leave out `data`" in _error(f"{GOOD}data: {data}\n")

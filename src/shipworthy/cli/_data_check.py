@@ -1,7 +1,7 @@
 """`shipworthy data check FILE...`: look at every row of training data.
 
 Exit codes: 0 nothing worse than a warning, and all limits are kept · 2 a file or some rows cannot be read ·
-10 a defect of severity error, or a limit is broken.
+10 a defect of severity error, a certain or likely copy of a row of TEST, or a limit is broken.
 """
 
 import argparse
@@ -13,10 +13,11 @@ from shipworthy.errors import BadInput
 
 if TYPE_CHECKING:
     from shipworthy.data.training.limits import LimitFinding
-    from shipworthy.data.training.types import DataReport, Found, Options
+    from shipworthy.data.training.types import DataReport, Found, Options, Overlap
 
 CLEAN, BAD_INPUT, BLOCK = 0, 2, 10
 _SHOWN_EXAMPLES = 3
+_EXCERPT = 100
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +38,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--max-length", type=int, metavar="TOKENS", help="what the trainer keeps of a row")
     add("--max-characters", type=int, default=100_000, metavar="N", help="a longer row is an error (default 100000)")
     add("--production", metavar="FILE", help="inputs from production, to see whether the set looks like them")
+    add(
+        "--against",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="TEST",
+        help="a test set or benchmark whose rows must not stand in FILE; repeats",
+    )
     add("--only", action="append", default=[], metavar="NAME", help="a group of checks or a code; repeats, or commas")
     add("--skip", action="append", default=[], metavar="NAME", help="a group of checks or a code; repeats, or commas")
     add(
@@ -67,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
         report = check(args.files, options, progress=lambda path, done, total: bar.update("reading", done, total, path))
     finally:
         bar.close()
+    report = _beside(report, args)
     judged = _judged(report, limits)
     _write(report, judged, args.output)
     if args.review_sample:
@@ -76,6 +86,17 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput(_bad_rows(report))
     broken = report.worst() == "error" or any(one.outcome != "pass" for one in judged)
     return BLOCK if broken else CLEAN
+
+
+def _beside(report: "DataReport", args: argparse.Namespace) -> "DataReport":
+    """The report with what the test sets share with the files."""
+    if not args.against:
+        return report
+    import msgspec
+
+    from shipworthy.data.training.overlap import file_texts, overlaps
+
+    return msgspec.structs.replace(report, leakage=overlaps(args.files, map(file_texts, args.against), kind=args.kind))
 
 
 def _judged(report: "DataReport", limits: Mapping[str, str]) -> Sequence["LimitFinding"]:
@@ -161,6 +182,8 @@ def _text(report: "DataReport", judged: Sequence["LimitFinding"], args: argparse
         lines.append(f"  … and {len(report.sources) - 12} more files")
     for found in report.findings:
         lines += _found(found, min(_SHOWN_EXAMPLES, args.examples))
+    for overlap in report.leakage:
+        lines += _overlap(overlap, min(_SHOWN_EXAMPLES, args.examples))
     lines += [f"{one.outcome:<12} {one.because}" for one in judged]
     lines += [f"not run: {one.check} ({one.because})" for one in report.skipped]
     return "\n".join([*lines, f"Next: {_next(report, args)}"])
@@ -185,6 +208,27 @@ def _found(found: "Found", most: int) -> list[str]:
         because = f" ({place.because})" if place.because else ""
         lines.append(f"           {place.where} {place.part}: {place.excerpt}{because}")
     return [*lines, f"           {found.remedy}"]
+
+
+def _overlap(overlap: "Overlap", most: int) -> list[str]:
+    tiers = ", ".join(f"{n:,} {tier}" for tier, n in overlap.tiers.items())
+    lines = [f"{'error' if overlap.leaks else 'clean':<8} leakage: {overlap.against}, {overlap.rows:,} rows: {tiers}"]
+    for pair in overlap.pairs[:most]:
+        lines += [
+            f"           {pair.tier} ({pair.kind}, similarity {pair.similarity:.2f})",
+            f"             {pair.test_where}: {_excerpt(pair.test_text)}",
+            f"             {pair.train_where}: {_excerpt(pair.train_text)}",
+        ]
+    if overlap.leaks:
+        lines.append(
+            "           take these rows out of the training data, or out of the test set, before anything is trained"
+        )
+    return lines
+
+
+def _excerpt(text: str) -> str:
+    one_line = " ".join(text.split())
+    return one_line if len(one_line) <= _EXCERPT else one_line[: _EXCERPT - 1] + "…"
 
 
 def _next(report: "DataReport", args: argparse.Namespace) -> str:

@@ -64,13 +64,19 @@ def run(args: argparse.Namespace) -> int:
                 gates=rows,
                 planning=planning,
                 human_ratings=ratings,
+                data=checked.training.print if checked.training else None,
             )
         )
         return 0
     print(f"{path} is valid: {_counts(promised)}")
     print(f"It asks for {requests:,} answers{f', at most about ${cost_usd:.2f}' if cost_usd else ''}.")
     believed = f"by what {args.from_run} showed" if args.from_run else "by `planning`; --from RUN takes a run's spread"
-    print("\n".join([f"What each gate can detect ({believed}):", *map(_line, _shown(rows)), *notes, *ratings.values()]))
+    told = _training(checked)
+    print(
+        "\n".join(
+            [*told, f"What each gate can detect ({believed}):", *map(_line, _shown(rows)), *notes, *ratings.values()]
+        )
+    )
     print(f"Next: shipworthy run{'' if path == Path('shipworthy.yaml') else f' {path}'}")
     return 0
 
@@ -102,6 +108,18 @@ def _planning(promised: "Protocol", metrics: "Mapping[str, Metric]", run: Path |
     notes = [f"  note  {name} is scored by another version than in that run; its spread may differ" for name in changed]
     planning = msgspec.structs.replace(promised.planning, metrics={**promised.planning.metrics, **shared})
     return planning, notes
+
+
+def _training(checked: "Prepared") -> list[str]:
+    """How each limit on the training data is kept: the hard gates that are known before a model is asked."""
+    if checked.training is None:
+        return []
+    mark = {"pass": "ok   ", "fail": "FAIL ", "inconclusive": "     "}
+    taken = checked.training.print
+    lines = [f"  {mark[one.outcome]} data: {one.name}: {one.because}" for one in taken.limits]
+    broken = sum(one.outcome == "fail" for one in taken.limits)
+    would = "; a run would block" if broken else ""
+    return [f"Training data, {taken.rows:,} rows: {broken} of {len(lines)} limits broken{would}", *lines]
 
 
 EXPECTED_KAPPA, KAPPA_WITHIN, RATE_WITHIN = 0.6, 0.1, 0.05

@@ -32,6 +32,7 @@ from shipworthy.evaluation.runner import Plan, ask
 from shipworthy.evaluation.scoring import Scores, Unscored
 from shipworthy.evaluation.scoring.step import score_run
 from shipworthy.evaluation.sealed import Sight, circumstances, look_at_all, looks_told, refuse_used_up
+from shipworthy.evaluation.training_data import REPORT, findings, joined
 from shipworthy.gates import Question
 from shipworthy.gates import judge as judge_evidence
 from shipworthy.metrics.types import Metric
@@ -107,6 +108,8 @@ def run(
             verdict = _incomplete(prepared, folder, lacks)
         else:
             verdict = _judged(prepared, folder, within, scores.metrics(prepared.metrics), told)
+        if prepared.training is not None:
+            folder.write_text(REPORT, msgspec.json.encode(prepared.training.report).decode() + "\n")
         folder.write_verdict(verdict)
         folder.set_status("incomplete" if lacks else "complete")
         _record(folder, verdict, within)
@@ -126,7 +129,8 @@ def judge(folder: RunFolder, *, warnings: tuple[records.Warning, ...] = (), alph
         decisions = msgspec.structs.replace(promised.decisions, alpha=alpha)
         promised = msgspec.structs.replace(promised, decisions=decisions)
     question = question_of(promised, folder.manifest, warnings)
-    return judge_evidence(question, folder.evidence(), rng=np.random.default_rng(seed))
+    verdict = judge_evidence(question, folder.evidence(), rng=np.random.default_rng(seed))
+    return joined(verdict, findings(folder.manifest))
 
 
 def question_of(promised: Protocol, locked: Manifest, warnings: tuple[records.Warning, ...] = ()) -> Question:

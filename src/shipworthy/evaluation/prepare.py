@@ -19,6 +19,7 @@ from shipworthy.evaluation.prompts import render
 from shipworthy.evaluation.released import Answering, InProduction, answering, identity_of, nothing_released
 from shipworthy.evaluation.scoring import Loaded, step
 from shipworthy.evaluation.suites import arrange, equip
+from shipworthy.evaluation.training_data import SETTING, Looked, look
 from shipworthy.metrics.types import Metric
 from shipworthy.models import Backend
 from shipworthy.protocol import Protocol
@@ -54,6 +55,7 @@ class Prepared:
     `sources` are datasets that nobody is asked about, but that suites were made from: a run looks at them as well.
     `answering` is how every model is declared once `backend: release` is looked up. `rules_sha256` is the digest of
     what the whole protocol promises whoever the candidate is. `scorers` find the counts of metrics that need I/O.
+    `training` is what was found in the training files that the protocol declares.
     """
 
     protocol: Protocol
@@ -67,6 +69,7 @@ class Prepared:
     purpose: Purpose = "decide"
     rules_sha256: str = ""
     scorers: tuple[Loaded, ...] = ()
+    training: Looked | None = None
 
 
 def read_protocol(path: Path) -> Protocol:
@@ -119,6 +122,7 @@ def check(
     measures = build_metrics(promised)
     prompts = render(promised, examples)
     refuse_unscorable(examples, promised, measures)
+    training = look(_due(declared, occasion), folder=path.parent)
     scorers = step.load_all(promised, examples, folder=path.parent, environ=environ, heavy=not without)
     asked = {name: answering(name, promised, path.parent, in_production) for name in promised.models}
     backends = {
@@ -141,7 +145,13 @@ def check(
         answering=asked,
         purpose=occasion.purpose,
         rules_sha256=rules_digest(msgspec.to_builtins(declared)),
+        training=training,
     )
+
+
+def _due(declared: Protocol, occasion: Occasion) -> Protocol:
+    """Training files are not read again at every checkpoint: the training that they went into waits."""
+    return msgspec.structs.replace(declared, data=None) if occasion.when == "checkpoint" else declared
 
 
 def build_metrics(promised: Protocol) -> dict[str, Metric]:
@@ -187,7 +197,8 @@ def manifest(prepared: Prepared, *, run_id: str, now: datetime) -> Manifest:
             "purpose": prepared.purpose,
             "rules_sha256": prepared.rules_sha256,
             "scorers": step.identities(prepared.scorers),
-        },
+        }
+        | ({SETTING: msgspec.to_builtins(prepared.training.print)} if prepared.training else {}),
     )
 
 
@@ -206,6 +217,10 @@ def refuse_changes(locked: Manifest, now: Manifest) -> None:
             raise Refused(
                 f"{print_.path}: dataset {name!r} changed since the run {locked.run_id} was locked, {start_anew}"
             )
+    if locked.settings.get(SETTING) != now.settings.get(SETTING):
+        raise Refused(
+            f"{now.protocol_path}: the training data changed since the run {locked.run_id} was locked, {start_anew}"
+        )
     for model, print_of in now.models.items():
         if locked.models.get(model) != print_of:
             raise Refused(f"model {model!r} is not what it was when the run {locked.run_id} was locked, {start_anew}")

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 import msgspec
 
-from shipworthy.errors import ProtocolError
+from shipworthy.errors import BadInput, ProtocolError
 from shipworthy.protocol._shape import nearest
 from shipworthy.protocol._yaml import Path, Tree
-from shipworthy.protocol.types import WARNING_CODES, GateSpec, ModelSpec, Protocol
+from shipworthy.protocol.limits import NAMES, parsed
+from shipworthy.protocol.types import WARNING_CODES, GateSpec, ModelSpec, Protocol, TrainingData
 
 DEFAULT_MARGIN = 0.02
 RULES = ("margin", "min_gain", "at_least", "at_most")
@@ -66,6 +67,8 @@ class _Check:
         for name in self._protocol.planning.metrics:
             self.known("metric", name, self._protocol.metrics, ("planning", "metrics", name))
         self.twice()
+        if self._protocol.data is not None:
+            self.training(self._protocol.data)
 
     def not_empty(self) -> None:
         if not self._protocol.suites and not self._protocol.datasets:
@@ -162,6 +165,22 @@ class _Check:
                 self.refuse(message, ("gates", index, "name"))
             seen[key] = index
 
+    def training(self, data: TrainingData) -> None:
+        for key in ("files", "limits"):
+            if not getattr(data, key):
+                self.refuse(f"data.{key} is empty; give at least one, or leave out `data`", ("data", key))
+        for index, name in enumerate(data.against):
+            if not _is_file(name):
+                self.known("dataset", name, self._protocol.datasets, ("data", "against", index))
+        for name, limit in data.limits.items():
+            path = ("data", "limits", name)
+            if name not in NAMES:
+                self.refuse(f"unknown limit {name!r}; {_nearest_limits(name)}", path)
+            try:
+                parsed(name, limit)
+            except BadInput as error:
+                self.refuse(str(error), path)
+
     def known(self, what: str, name: str, names: Iterable[str], path: Path) -> None:
         known = list(names)
         if name not in known:
@@ -169,3 +188,15 @@ class _Check:
 
     def refuse(self, message: str, path: Path) -> None:
         raise ProtocolError(message, where=self._tree.at(path))
+
+
+def _is_file(name: str) -> bool:
+    """Whether `against` means a file: names of datasets have no dot, slash or backslash."""
+    return any(mark in name for mark in "./\\")
+
+
+def _nearest_limits(name: str) -> str:
+    """There are too many names to list them all."""
+    near = difflib.get_close_matches(name[:80].lower(), NAMES, n=3, cutoff=0.5)
+    meant = f"did you mean {' or '.join(map(repr, near))}?" if near else "such as truncated, secret or leakage_certain;"
+    return f"{meant} all of them: docs/reference/protocol.md"

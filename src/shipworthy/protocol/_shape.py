@@ -111,13 +111,15 @@ def _fits(value: Any, kind: inspect.Type) -> bool:
 
 
 def _bare(kind: inspect.Type, value: Any) -> inspect.Type:
-    """The type without its description; of an optional type null if the value is null, else the other member."""
+    """The type without its description; of several types null if the value is null, else the first that fits."""
     if isinstance(kind, inspect.Metadata):
         return _bare(kind.type, value)
     if not isinstance(kind, inspect.UnionType):
         return kind
     others = [member for member in kind.types if not isinstance(member, inspect.NoneType)]
-    return inspect.NoneType() if value is None and len(others) < len(kind.types) else _bare(others[0], value)
+    if value is None and len(others) < len(kind.types):
+        return inspect.NoneType()
+    return next((member for member in others if _fits(value, member)), _bare(others[0], value))
 
 
 def _refuse_type(tree: Tree, path: Path, value: Any, kind: inspect.Type) -> NoReturn:

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import inspect
 
 from shipworthy.protocol._consistency import NEEDED
+from shipworthy.protocol.limits import DEFECTS, LEAKAGE, MEASURES
 from shipworthy.protocol.types import WARNING_CODES, Protocol
 
 _HEAD = """# Protocol reference
@@ -32,9 +33,20 @@ def reference() -> str:
         _HEAD,
         *(_section(record) for record in records),
         "## What a backend needs\n\n| backend | keys |\n|---|---|\n" + "\n".join(backends) + "\n",
+        _limits_on_data(),
         "## Warning codes\n\n" + ", ".join(f"`{code}`" for code in WARNING_CODES) + "\n",
     ]
     return "\n".join(parts)
+
+
+def _limits_on_data() -> str:
+    parts = (
+        ("Copies of test rows (rows of the sets under `against`)", LEAKAGE),
+        ("Numbers of the whole set", MEASURES),
+        ("Rows with a defect", DEFECTS),
+    )
+    said = [f"{words}: {', '.join(f'`{name}`' for name in names)}." for words, names in parts]
+    return "## Limits on training data\n\n" + "\n\n".join(said) + "\n"
 
 
 def _records(top: inspect.StructType) -> list[inspect.StructType]:

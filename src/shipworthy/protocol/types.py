@@ -237,6 +237,45 @@ class CheckpointRule(Record):
     patience: Annotated[int, Meta(ge=1, description="How many such verdicts in a row say stop.")] = 1
 
 
+class TrainingData(Record):
+    """Training files that are looked at before a model is asked. Every limit is a hard gate: one that is broken blocks,
+    one that could not be measured leaves the verdict inconclusive."""
+
+    files: Annotated[
+        tuple[str, ...],
+        Meta(description="Files, folders, patterns or URLs, relative to the protocol; any format of `data check`."),
+    ]
+    limits: Annotated[
+        dict[str, float | str],
+        Meta(
+            description="The largest value allowed, by name (see Limits on training data). A whole number counts "
+            'rows, a number below 1 or a text such as "1%" is a share of them, "<1%" excludes the limit itself.'
+        ),
+    ]
+    against: Annotated[
+        tuple[str, ...],
+        Meta(description="Datasets of the protocol, or files, that must not leak into it; empty: every dataset."),
+    ] = ()
+    kind: Annotated[str | None, Meta(description="Format of the rows; null: recognised from their columns.")] = None
+    goal: Annotated[
+        Literal["style", "vocabulary", "task", "domain"] | None,
+        Meta(description="What is trained for: advice on size."),
+    ] = None
+    target: Annotated[
+        Literal["text", "json", "sql"] | None, Meta(description="What completions are; null: recognised.")
+    ] = None
+    schema: Annotated[str | None, Meta(description="File: JSON Schema of JSON targets.")] = None
+    database: Annotated[str | None, Meta(description="File: SQLite database on which SQL targets must run.")] = None
+    tokenizer: Annotated[
+        str | None, Meta(description="Folder with the model's tokenizer.json; `truncated` and `tokens` need it.")
+    ] = None
+    inference_template: Annotated[str | None, Meta(description="File: chat template used in serving.")] = None
+    max_length: Annotated[
+        Annotated[int, Meta(ge=1)] | None, Meta(description="Tokens that the trainer keeps of a row.")
+    ] = None
+    production: Annotated[str | None, Meta(description="File: inputs from production, to compare with.")] = None
+
+
 class Protocol(Record):
     """What is measured, on which data, against which baselines, with which gates: one YAML file, hashed and locked
     before the first response."""
@@ -261,3 +300,6 @@ class Protocol(Record):
     follow_ups: Annotated[FollowUps, Meta(description="What happens after the verdict.")] = FollowUps()
     budget: Annotated[Budget, Meta(description="Limits on what a run may spend.")] = Budget()
     checkpoints: Annotated[CheckpointRule, Meta(description="When a training run is told to stop.")] = CheckpointRule()
+    data: Annotated[
+        TrainingData | None, Meta(description="Training files and their limits, looked at before a model is asked.")
+    ] = None

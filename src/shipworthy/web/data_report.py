@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import msgspec
 
 from shipworthy.data.training.limits import LimitFinding
-from shipworthy.data.training.types import SEVERITIES, DataReport, Found, Histogram, Severity
+from shipworthy.data.training.types import SEVERITIES, DataReport, Found, Histogram, LeakPair, Overlap, Severity
 from shipworthy.errors import UnknownName
 from shipworthy.web._format import count, plural, printable, shorten
 from shipworthy.web._histogram import Bar, columns, rows
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["html", "md", "json"]
 MOST_FINDINGS, MOST_SOURCES, MOST_LABELS, MOST_EXAMPLES = 100, 50, 30, 50
+MOST_PAIRS, MOST_PAIRS_MARKDOWN = 50, 10
 _LONGEST = 60_000
 """Characters of the Markdown; GitHub refuses a comment above 65,536."""
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$@&])")
@@ -51,6 +52,9 @@ _TONES: dict[Severity | None, _Tone] = {
     None: _Tone("promote", "pass", "Clean", "Nothing stands against training on these rows.", "m14 25 7 7 13-15"),
 }
 
+_TIER_CHIPS = {"certain": "fail", "likely": "fail", "look_at_it": "inconclusive"}
+_TIER_WORDS = {"certain": "certain", "likely": "likely", "look_at_it": "to look at"}
+
 
 def render(report: DataReport, kind: str, *, limits: Sequence[LimitFinding] = ()) -> str:
     """The report as text. Raises: UnknownName: a kind other than html, md and json."""
@@ -79,6 +83,9 @@ def _html(report: DataReport, limits: Sequence[LimitFinding]) -> str:
         most=MOST_EXAMPLES,
         most_findings=MOST_FINDINGS,
         sources=report.sources[:MOST_SOURCES],
+        leaks=[(one, _tiers(one)) for one in report.leakage],
+        tier_chips=_TIER_CHIPS,
+        most_pairs=MOST_PAIRS,
     )
     return printable(text)
 
@@ -86,6 +93,12 @@ def _html(report: DataReport, limits: Sequence[LimitFinding]) -> str:
 def _tally(report: DataReport) -> str:
     """`2 errors, 1 warning, 0 notes`."""
     return ", ".join(plural(sum(one.severity == level for one in report.findings), level) for level in SEVERITIES)
+
+
+def _tiers(one: Overlap) -> str:
+    """`6 certain, 0 likely, 12 to look at, of 3,080 rows`."""
+    said = ", ".join(f"{count(n)} {_TIER_WORDS[tier]}" for tier, n in one.tiers.items())
+    return f"{said}, of {plural(one.rows, 'row')}"
 
 
 def _bars(histogram: Histogram) -> list[Bar]:
@@ -147,6 +160,8 @@ def _markdown(report: DataReport, limits: Sequence[LimitFinding]) -> str:
         lines += ["| | Defect | Rows | Share | First place | Remedy |", "|---|---|---|---|---|---|"]
         lines += [_line(found) for found in report.findings[:MOST_FINDINGS]]
         lines.append("")
+    for overlap in report.leakage:
+        lines += _overlap(overlap)
     lines += [f"- not run: {one.check} ({_plain(one.because, 200)})" for one in report.skipped]
     return printable("\n".join(lines)[:_LONGEST]) + "\n"
 
@@ -160,6 +175,22 @@ def _line(found: Found) -> str:
         f"{found.share:.2%}",
     )
     return "| " + " | ".join((*cells, place, _plain(found.remedy, 160))) + " |"
+
+
+def _overlap(one: Overlap) -> list[str]:
+    """One test set's copies, the test row beside the training row."""
+    lines = [f"**Leakage** of {_plain(one.against, 160)}: {_tiers(one)}.", ""]
+    if one.pairs:
+        lines += ["| | Test row | Training row |", "|---|---|---|"]
+        lines += [_pair(pair) for pair in one.pairs[:MOST_PAIRS_MARKDOWN]]
+        lines.append("")
+    return lines
+
+
+def _pair(pair: LeakPair) -> str:
+    sides = ((pair.test_where, pair.test_text), (pair.train_where, pair.train_text))
+    cells = (f"{_plain(where, 120)}: {_plain(text, 200)}" for where, text in sides)
+    return f"| **{_TIER_WORDS[pair.tier]}** ({pair.kind}, {pair.similarity:.2f}) | " + " | ".join(cells) + " |"
 
 
 def _plain(text: str, limit: int) -> str:

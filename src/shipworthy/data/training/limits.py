@@ -6,23 +6,20 @@ from typing import Literal
 
 from shipworthy.data.training._catalogue import CATALOGUE
 from shipworthy.data.training.types import DataReport
-from shipworthy.errors import BadInput, UnknownName
+from shipworthy.errors import UnknownName
+from shipworthy.protocol.limits import LEAKAGE, MEASURES, parsed
 from shipworthy.records import Record
-
-MEASURES = (
-    *("template_variants", "truncated", "tokens", "languages", "classes", "class_ratio", "chosen_longer"),
-    *("production_auc", "bad_rows"),
-)
 
 
 class LimitFinding(Record):
-    """One limit over one number of the report. `inconclusive`: the number was not measured."""
+    """One limit over one number of the report. `inconclusive`: not measured. `unit`: a share, or a count."""
 
     name: str
     limit: float
     observed: float | None
     outcome: Literal["pass", "fail", "inconclusive"]
     because: str
+    unit: Literal["", "share"] = ""
 
 
 def evaluate_limits(report: DataReport, limits: Mapping[str, float | str]) -> tuple[LimitFinding, ...]:
@@ -39,43 +36,31 @@ def evaluate_limits(report: DataReport, limits: Mapping[str, float | str]) -> tu
 def _judged(report: DataReport, name: str, given: float | str) -> LimitFinding:
     limit, strict, percent = parsed(name, given)
     as_share = percent or 0 < limit < 1
+    unit: Literal["", "share"] = "share" if as_share else ""
     observed = _observed(report, name, as_share=as_share)
     if observed is None:
-        said = next(
-            (one.because for one in report.skipped if one.check in (name, _group(name))), "the data do not have it"
-        )
+        said = _why_not(report, name)
         return LimitFinding(
-            name=name, limit=limit, observed=None, outcome="inconclusive", because=f"not measured: {said}"
+            name=name, limit=limit, observed=None, outcome="inconclusive", because=f"not measured: {said}", unit=unit
         )
     kept = observed < limit if strict else observed <= limit
     shown = (f"{observed:.2%}", f"{limit:.2%}") if as_share else (f"{observed:,.6g}", f"{limit:,.6g}")
     because = f"{name} is {shown[0]}, {'less than' if strict else 'at most'} {shown[1]} is allowed"
-    return LimitFinding(name=name, limit=limit, observed=observed, outcome="pass" if kept else "fail", because=because)
-
-
-def parsed(name: str, given: float | str) -> tuple[float, bool, bool]:
-    """(limit, whether it itself is excluded, whether it was a percentage)."""
-    text = str(given).strip()
-    strict = text.startswith("<") and not text.startswith("<=")
-    bare = text.lstrip("<=").strip()
-    try:
-        value = float(bare.removesuffix("%"))
-    except ValueError:
-        raise BadInput(f"the limit of {name} must be a number or a percentage, not {text!r}") from None
-    if not 0 <= value < float("inf"):
-        raise BadInput(f"the limit of {name} must be zero or more, not {text!r}")
-    return (value / 100 if bare.endswith("%") else value), strict, bare.endswith("%")
+    outcome: Literal["pass", "fail"] = "pass" if kept else "fail"
+    return LimitFinding(name=name, limit=limit, observed=observed, outcome=outcome, because=because, unit=unit)
 
 
 def _observed(report: DataReport, name: str, *, as_share: bool) -> float | None:
     if name == "bad_rows":
         return report.bad / max(1, report.bad + report.rows) if as_share else float(report.bad)
+    if name in LEAKAGE:
+        return _leaked(report, name.removeprefix("leakage_"), as_share=as_share)
     if name in report.measures:
         return report.measures[name]
     if name in MEASURES:
         return None
     if name not in CATALOGUE:
-        near = difflib.get_close_matches(name, [*CATALOGUE, *MEASURES], n=1)
+        near = difflib.get_close_matches(name, [*CATALOGUE, *MEASURES, *LEAKAGE], n=1)
         hint = f"; did you mean {near[0]!r}?" if near else f"; measures are {', '.join(MEASURES)}"
         raise UnknownName(f"there is no measure or defect {name!r}{hint}")
     skipped = {one.check for one in report.skipped}
@@ -83,6 +68,20 @@ def _observed(report: DataReport, name: str, *, as_share: bool) -> float | None:
         return None
     count = report.count(name)
     return count / max(1, report.rows + report.bad) if as_share else float(count)
+
+
+def _leaked(report: DataReport, tier: str, *, as_share: bool) -> float | None:
+    """Rows of all test sets together whose strongest match lies in this tier."""
+    if not report.leakage:
+        return None
+    found = sum(one.tiers[tier] for one in report.leakage)
+    return found / max(1, sum(one.rows for one in report.leakage)) if as_share else float(found)
+
+
+def _why_not(report: DataReport, name: str) -> str:
+    if name in LEAKAGE:
+        return "no test set was named to compare with; give --against, or `against` in a protocol"
+    return next((one.because for one in report.skipped if one.check in (name, _group(name))), "the data do not have it")
 
 
 def _group(name: str) -> str:

@@ -120,6 +120,41 @@ class Skipped(Record):
     because: str
 
 
+class LeakPair(Record):
+    """A row of a test set and the row of the training data that it matches; `bits` is evidence for copying."""
+
+    tier: str
+    kind: str
+    similarity: float
+    bits: float | None
+    train_where: str
+    train_text: str
+    test_where: str
+    test_text: str
+
+
+class Overlap(Record):
+    """What one test set shares with the training data.
+
+    Attributes:
+        against: the test set. `rows`: its size.
+        tiers: tier -> rows of the test set whose strongest match lies in it.
+        pairs: the strongest matches; `more` were left out.
+    """
+
+    against: str
+    rows: int
+    train_rows: int
+    tiers: dict[str, int]
+    pairs: tuple[LeakPair, ...]
+    more: int = 0
+
+    @property
+    def leaks(self) -> int:
+        """Rows that are certain or likely copies."""
+        return self.tiers["certain"] + self.tiers["likely"]
+
+
 class DataReport(Record):
     """Everything that is known about a training set before it is trained on.
 
@@ -127,6 +162,7 @@ class DataReport(Record):
         rows: rows that were checked; `bad` were kept out.
         measures: numbers of the whole set by name (`template_variants`, `truncated`, ...), for limits.
         labels: class label -> rows.
+        leakage: what each test set shares with it; empty where none was named.
     """
 
     sources: tuple[Source, ...]
@@ -138,9 +174,12 @@ class DataReport(Record):
     histograms: tuple[Histogram, ...]
     checks: tuple[str, ...]
     skipped: tuple[Skipped, ...] = ()
+    leakage: tuple[Overlap, ...] = ()
 
     def worst(self) -> Severity | None:
-        """The most severe finding there is."""
+        """The most severe finding there is; a certain or likely copy of a test row is an error."""
+        if any(one.leaks for one in self.leakage):
+            return "error"
         return next((level for level in SEVERITIES if any(f.severity == level for f in self.findings)), None)
 
     def count(self, code: str) -> int:

@@ -39,6 +39,7 @@ def test_copies_of_test_rows_stop_the_check(files: tuple[Path, Path, Path], caps
 
     assert 10 == code
     assert f"{LEAKED} certain" in text
+    assert f"{LEAKED} test rows copied" in text
     assert f"{train}:1" in text
     assert f"{leaky}:1" in text
     assert "leakage_certain is 4, at most 3 is allowed" in text
@@ -76,4 +77,5 @@ def test_the_reports_show_the_pairs_side_by_side(files: tuple[Path, Path, Path],
     assert MOST_PAIRS >= html.count('data-label="Training row"') >= LEAKED
     assert f"{train}:1<" in html
     assert "Repair first" in html
+    assert f"{LEAKED} rows stand in the training data" in html
     assert "| | Test row | Training row |" in markdown

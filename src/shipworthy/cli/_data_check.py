@@ -195,7 +195,9 @@ def _head(report: "DataReport") -> str:
         _plural(sum(f.severity == level for f in report.findings), level) for level in ("error", "warning", "note")
     ]
     looked = f"{len(report.checks)} kinds of defect looked for"
-    return f"{_plural(report.rows, 'row')}{kept_out}: {', '.join(tally)} ({looked})"
+    leaks = sum(overlap.leaks for overlap in report.leakage)
+    leaked = f"; {_plural(leaks, 'test row')} copied" if leaks else ""
+    return f"{_plural(report.rows, 'row')}{kept_out}: {', '.join(tally)} ({looked}){leaked}"
 
 
 def _plural(n: int, noun: str) -> str:

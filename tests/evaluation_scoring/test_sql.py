@@ -62,10 +62,10 @@ SQLITE_HARM = {
     "VACUUM INTO '{folder}/made.db'": "denied",
     "BEGIN": "not authorized",
     "SELECT 1; SELECT 2": "one statement",
-    FOREVER: "stopped after 1 s",
+    FOREVER: "stopped after",
     FOREVER.replace("count(*)", "n"): "more than 1000 rows",
     "SELECT zeroblob(10000000000)": "too big",
-    "SELECT printf('%.*c', 1000000000, 'x')": "stopped after 1 s",
+    "SELECT printf('%.*c', 1000000000, 'x')": "stopped after",
     "SELECT * FROM nowhere": "no such table",
 }
 DUCKDB_HARM = {
@@ -78,7 +78,7 @@ DUCKDB_HARM = {
     "SELECT 1; DROP TABLE t": "single SELECT",
     "SELECT * FROM read_csv('/etc/passwd')": "disabled",
     "SELECT * FROM glob('/etc/*')": "disabled",
-    "SELECT count(*) FROM range(1000000000) a, range(1000000) b": "stopped after 1 s",
+    "SELECT count(*) FROM range(1000000000) a, range(1000000) b": "stopped after",
     "SELECT list(range) FROM range(1000000000)": "MB",
     "SELECT * FROM range(5000)": "more than 1000 rows",
 }

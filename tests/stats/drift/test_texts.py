@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.spatial import cKDTree
 
+from shipworthy.stats.drift._draws import label_draws
 from shipworthy.stats.drift._ranks import auc, ranks
+from shipworthy.stats.drift._words import presence
 from shipworthy.stats.drift.classifier import row_classifier, text_classifier
-from shipworthy.stats.drift.embedding import mmd, novelty
+from shipworthy.stats.drift.embedding import _nearest, mmd, novelty
 from shipworthy.stats.drift.vocabulary import vocabulary
 
 RNG = np.random.default_rng
@@ -99,6 +102,30 @@ def test_novelty_is_one_sided_a_narrower_cloud_is_not_new() -> None:
     found = novelty(rng.normal(size=(300, 5)), 0.3 * rng.normal(size=(300, 5)), rng=rng)
 
     assert found.p is not None and found.p > 0.5
+
+
+def test_distances_to_the_nearest_point_are_a_trees_even_far_from_the_origin() -> None:
+    rng = RNG(10)
+    points, there = rng.normal(1e4, 1, (700, 5)), rng.normal(1e4, 1, (300, 5))
+
+    assert cKDTree(there).query(points)[0] == pytest.approx(_nearest(points, there), rel=1e-6)
+
+
+def test_rows_are_dealt_out_with_both_margins_kept_and_none_preferred() -> None:
+    labels = label_draws(6, 4, rng=RNG(11), n_draws=20_000)
+
+    assert {4.0} == set(labels.sum(axis=1).tolist())
+    assert labels.mean(axis=0) == pytest.approx(np.full(10, 0.4), abs=4 * (0.24 / 20_000) ** 0.5)
+    assert 210 == len(np.unique(labels, axis=0))  # every way to choose 4 of 10
+
+
+def test_a_word_is_held_by_the_documents_it_stands_in() -> None:
+    documents = ["Red green", "red RED", "blue", "red blue", "red", "red", "rare blue", "blue blue", "blue"]
+
+    words, held = presence(documents)
+
+    assert ["blue", "red"] == words
+    assert [[0, 1], [0, 1], [1, 0], [1, 1], [0, 1], [0, 1], [1, 0], [1, 0], [1, 0]] == held.tolist()
 
 
 def test_ranks_and_area_agree_with_scipy() -> None:

@@ -36,10 +36,16 @@ def table_draws(pooled_K: Ints, n_current: int, *, rng: np.random.Generator, n_d
 
 
 def label_draws(n_reference: int, n_current: int, *, rng: np.random.Generator, n_draws: int) -> Floats:
-    """(n_draws, N) 1 where a row counts as current, N = n_reference + n_current, in float32 for products."""
-    labels = np.zeros((n_draws, n_reference + n_current), dtype=np.float32)
-    labels[:, n_reference:] = 1.0
-    return np.asarray(rng.permuted(labels, axis=1, out=labels))
+    """(n_draws, N) 1 where a row counts as current, N = n_reference + n_current, in float32 for products.
+
+    The rows with the `n_current` smallest of N random keys are current, which is a deal at random and several times
+    faster than shuffling labels. (Two keys are equal about once in 10^8 draws of 10,000 rows.)
+    """
+    if not n_current:
+        return np.zeros((n_draws, n_reference), dtype=np.float32)
+    keys_BN = rng.random((n_draws, n_reference + n_current))
+    last_B = np.partition(keys_BN, n_current - 1, axis=1)[:, n_current - 1]
+    return np.asarray((keys_BN <= last_B[:, None]).astype(np.float32))
 
 
 def some(values_N: np.ndarray, most: int, *, rng: np.random.Generator) -> np.ndarray:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +20,15 @@ def presence(documents_N: Sequence[str]) -> tuple[list[str], NDArray[np.float32]
     Words in fewer than 5 documents, or in all, are left out. Chosen without looking at which side a document is on.
     """
     bags = [set(WORD.findall(text.lower())) for text in documents_N]
-    held = Counter(word for bag in bags for word in bag)
+    said = list(chain.from_iterable(bags))  # every word of every bag, bag after bag
+    held = Counter(said)
     chosen = sorted(
         (word for word, count in held.items() if _LEAST_DOCUMENTS <= count < len(bags)),
         key=lambda word: (-held[word], word),
     )[:MOST_WORDS]
     place = {word: column for column, word in enumerate(chosen)}
+    column_S = np.fromiter(map(place.get, said, repeat(-1)), np.int64, len(said))
+    row_S = np.repeat(np.arange(len(bags)), [len(bag) for bag in bags])
     found = np.zeros((len(bags), len(chosen)), dtype=np.float32)
-    for row, bag in enumerate(bags):
-        found[row, [place[word] for word in bag if word in place]] = 1.0
+    found[row_S[column_S >= 0], column_S[column_S >= 0]] = 1.0
     return chosen, found

@@ -12,6 +12,7 @@ from shipworthy.stats.drift.types import MIN_ROWS, Measured, untested
 
 _MMD_ROWS = 1_000
 _NOVELTY_ROWS = 4_000
+_AT_ONCE = 256
 _TAIL = 0.95
 _HEAVY = 0.8
 _MMD, _MMD_EFFECT = "permutation_mmd", "share_of_kernel_variance"
@@ -108,24 +109,30 @@ def _points(
     return some(left, most, rng=rng), some(right, most, rng=rng)
 
 
-def _squared(left: Floats, right: Floats) -> Floats:
-    product = left @ right.T
-    return np.asarray(np.maximum(0.0, (left**2).sum(1)[:, None] + (right**2).sum(1)[None] - 2 * product))
-
-
 def _kernel(points_ND: Floats) -> np.ndarray:
     centred = points_ND - points_ND.mean(axis=0)
-    squared = _squared(centred, centred)
+    norm_N = (centred**2).sum(axis=1)
+    squared = centred @ (-2 * centred.T)
+    squared += norm_N
+    squared += norm_N[:, None]
+    np.maximum(squared, 0.0, out=squared)
     np.fill_diagonal(squared, 0.0)
     zeros, pairs = len(squared), squared.size - len(squared)
     place = zeros + pairs // 2  # the diagonal comes first, then each pair twice
     middle = float(np.partition(squared, place, axis=None)[place])
-    kernel = np.exp(-squared / (middle if middle > 0 else 1.0))
-    return np.asarray(kernel.astype(np.float32))
+    squared /= -(middle if middle > 0 else 1.0)
+    kernel = squared.astype(np.float32)
+    return np.asarray(np.exp(kernel, out=kernel))
 
 
 def _nearest(points_MD: Floats, map_ND: Floats) -> Floats:
-    return np.asarray(np.sqrt(_squared(points_MD, map_ND).min(axis=1)))
+    """(M,) each point's distance to the nearest of the map's, a few points at a time so that they stay in the cache."""
+    centre_D = map_ND.mean(axis=0)
+    points, there = points_MD - centre_D, map_ND - centre_D
+    twice, norm_N = -2 * there.T, (there**2).sum(axis=1)
+    parts = [points[start : start + _AT_ONCE] for start in range(0, len(points), _AT_ONCE)]
+    squared = np.concatenate([(part @ twice + norm_N).min(axis=1) for part in parts]) + (points**2).sum(axis=1)
+    return np.asarray(np.sqrt(np.maximum(0.0, squared)))
 
 
 def _calibration(n_draws: int) -> int:

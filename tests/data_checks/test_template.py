@@ -1,13 +1,18 @@
 """Rows through a real tokenizer and chat templates: what the model would read, and where it would learn to stop."""
 
 import json
+import string
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from shipworthy.data.training import DataReport, Options, check
 from tests.data_checks.corpus import asked, chat, said
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 tokenizers = pytest.importorskip("tokenizers")
 
@@ -33,13 +38,38 @@ def data(tmp_path: Path) -> Path:
     return path
 
 
-def _folder(folder: Path, template: str, **settings: object) -> Path:
+def _bytes() -> "Tokenizer":
+    """Every byte is a token: gives any text back."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
     letters = {letter: i for i, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
     tokenizer = Tokenizer(models.BPE(vocab=letters, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def _normalising() -> "Tokenizer":
+    """Like `_bytes`, but Unicode's compatibility forms are replaced before a byte is looked at."""
+    from tokenizers import normalizers
+
+    tokenizer = _bytes()
+    tokenizer.normalizer = normalizers.NFKC()
+    return tokenizer
+
+
+def _letters() -> "Tokenizer":
+    """Knows the printable letters of ASCII; anything else is <unk>."""
+    from tokenizers import Tokenizer, decoders, models
+
+    known = {letter: i for i, letter in enumerate(string.printable)}
+    tokenizer = Tokenizer(models.BPE(vocab={**known, "<unk>": len(known)}, merges=[], unk_token="<unk>"))
+    tokenizer.decoder = decoders.Fuse()
+    return tokenizer
+
+
+def _folder(folder: Path, template: str, *, tokenizer: "Tokenizer | None" = None, **settings: object) -> Path:
+    tokenizer = tokenizer or _bytes()
     tokenizer.add_special_tokens(["<|bos|>", "<|end|>", "<|pad|>"])
     made = folder / "tokenizer"
     made.mkdir(exist_ok=True)
@@ -51,9 +81,10 @@ def _folder(folder: Path, template: str, **settings: object) -> Path:
 
 
 def _report(
-    data: Path, template: str, *, max_length: int | None = None, serving: str | None = None, **settings: object
+    data: Path, template: str, *, max_length: int | None = None, serving: str | None = None, **made: Any
 ) -> DataReport:
-    folder = _folder(data.parent, template, **settings)
+    """`made`: the tokenizer and the settings of its folder."""
+    folder = _folder(data.parent, template, **made)
     if serving is not None:
         (data.parent / "serving.jinja").write_text(serving, encoding="utf-8")
     options = Options(
@@ -113,6 +144,49 @@ def test_rows_that_the_trainer_cuts_are_counted_as_a_share(data: Path) -> None:
 
 def test_padding_with_the_stop_token_is_named(data: Path) -> None:
     assert N == _report(data, GOOD, pad_token="<|end|>").count("pad_is_stop_token")
+
+
+def _with_answers(data: Path, answers: list[str]) -> list[int]:
+    """Rows with these answers behind the others; their lines."""
+    with data.open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(chat(("user", "What is it?"), ("assistant", text))) + "\n" for text in answers)
+    return list(range(N + 1, N + 1 + len(answers)))
+
+
+def _named(report: DataReport) -> dict[str, list[tuple[int, str]]]:
+    """Code -> (line, part) of its examples."""
+    return {
+        found.code: [(int(place.where.rpartition(":")[2]), place.part) for place in found.examples]
+        for found in report.findings
+    }
+
+
+def test_text_that_the_tokenizer_changes_is_found_and_shown_as_it_comes_back(data: Path) -> None:
+    lines = _with_answers(data, ["A ﬁne answer.", "Half: ½ cup.", "Full width: ＡＢＣ."])
+    report = _report(data, GOOD, tokenizer=_normalising())
+
+    assert {"round_trip": [(line, "completion") for line in lines]} == _named(report)
+    assert "A fine answer." == report.findings[0].examples[0].because
+
+
+def test_characters_that_the_tokenizer_does_not_know_are_found(data: Path) -> None:
+    lines = _with_answers(data, ["Zürich.", "Price: 5 €.", "東京"])
+    report = _report(data, GOOD, tokenizer=_letters(), unk_token="<unk>")
+
+    assert {"unknown_token": [(line, "completion") for line in lines]} == _named(report)
+
+
+@pytest.mark.parametrize("unk_token", ["<unk>", {"content": "<unk>"}])
+def test_the_unknown_token_is_read_as_a_word_or_as_a_record(data: Path, unk_token: object) -> None:
+    _with_answers(data, ["Zürich."])
+
+    assert 1 == _report(data, GOOD, tokenizer=_letters(), unk_token=unk_token).count("unknown_token")
+
+
+def test_a_tokenizer_of_bytes_gives_every_text_back(data: Path) -> None:
+    _with_answers(data, ["A ﬁne answer.", "Zürich.", "東京", " spaces  inside ", "tab\tand\nline"])
+
+    assert () == _report(data, GOOD).findings
 
 
 @pytest.mark.slow

@@ -17,8 +17,8 @@ UNPICKLABLE: frozenset[str] = frozenset()
 """Kinds that cannot cross a process boundary; none so far."""
 
 NEEDS_NO_REFERENCE = frozenset({
-    "cost", "entropy", "first_token", "json_number", "json_valid", "latency", "latency_p50",
-    "latency_p95", "length", "loss",
+    "cost", "energy", "entropy", "first_token", "json_number", "json_valid", "latency", "latency_p50",
+    "latency_p95", "length", "loss", "memory_peak", "tokens_per_second",
     "numbers_supported", "over_refusal", "perplexity", "quotes_supported", "refusal", "regex_match", "repetition",
     "required_sections", "schema_valid", "tokens",
 })  # fmt: skip
@@ -71,7 +71,14 @@ def _example(kind: str) -> Example:
 
 
 def _response(text: str, **more: Any) -> Response:
-    extra = {"confidence": 0.7, "nll": 2.5, "tokens": 2, "probabilities": {"a": 0.7, "b": 0.3}}
+    extra = {
+        "confidence": 0.7,
+        "nll": 2.5,
+        "tokens": 2,
+        "probabilities": {"a": 0.7, "b": 0.3},
+        "memory_peak_bytes": 2**30,
+        "energy_j": 1.5,
+    }
     measured = {
         "extra": extra,
         "latency_s": 0.5,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from shipworthy import metrics
+from shipworthy.errors import MissingEvidence
 
 
 def test_latency_is_the_recorded_one(observe):
@@ -46,3 +47,34 @@ def test_the_mean_cost_is_over_the_answers_that_have_one(observe):
     ]
 
     assert 0.02 == pytest.approx(float(cost.summarize(np.array(sums))))
+
+
+def test_tokens_a_second_are_those_after_the_first_token_where_the_answer_streamed(observe):
+    assert (10.0, 2.0) == observe("tokens_per_second", None, "x", latency_s=2.0, output_tokens=10)
+    assert (9.0, 1.5) == observe("tokens_per_second", None, "x", latency_s=2.0, first_token_s=0.5, output_tokens=10)
+
+
+def test_the_speed_of_two_answers_is_their_tokens_by_their_seconds():
+    speed = metrics.build("s", "tokens_per_second", {})
+
+    assert 4.0 == speed.summarize(np.array([10.0 + 2.0, 2.0 + 1.0]))
+
+
+def test_an_answer_that_nobody_timed_or_that_has_one_token_has_no_speed(observe):
+    assert (0.0, 0.0) == observe("tokens_per_second", None, "x", output_tokens=10)
+    assert (0.0, 0.0) == observe("tokens_per_second", None, "x", latency_s=1.0)
+    assert (0.0, 0.0) == observe("tokens_per_second", None, "x", latency_s=2.0, first_token_s=0.5, output_tokens=1)
+
+
+def test_memory_is_in_mebibytes_of_the_process_or_of_its_gpus(observe):
+    extra = {"memory_peak_bytes": 3 * 2**20, "gpu_memory_peak_bytes": 5 * 2**20}
+
+    assert (3.0, 1.0) == observe("memory_peak", None, "x", extra=extra)
+    assert (5.0, 1.0) == observe("memory_peak", None, "x", {"of": "gpu"}, extra=extra)
+
+
+def test_what_no_machine_measured_is_said_in_one_sentence(observe):
+    with pytest.raises(MissingEvidence, match=r"an NVIDIA GPU .*'shipworthy\[energy\]'; 'm' reported none"):
+        observe("energy", None, "x")
+    with pytest.raises(MissingEvidence, match=r"memory_peak reads `extra\.gpu_memory_peak_bytes`"):
+        observe("memory_peak", None, "x", {"of": "gpu"})

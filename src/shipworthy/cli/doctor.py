@@ -27,10 +27,11 @@ FEATURES: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "train, demo, backend: huggingface": ("train", ("torch", "transformers", "trl", "peft", "datasets", "accelerate")),
+    "metric: energy (of an NVIDIA GPU)": ("energy", ("pynvml",)),
     "recipe method: qlora": ("qlora", ("bitsandbytes",)),
     "recipe method: galore": ("galore", ("galore_torch",)),
 }
-_DISTRIBUTION = {"yaml": "pyyaml", "galore_torch": "galore-torch"}
+_DISTRIBUTION = {"yaml": "pyyaml", "galore_torch": "galore-torch", "pynvml": "nvidia-ml-py"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

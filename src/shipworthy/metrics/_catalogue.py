@@ -30,6 +30,7 @@ BUILT_IN: Mapping[str, str] = {
     "cost": "shipworthy.metrics.usage:cost",
     "drop": "shipworthy.metrics.drop:drop",
     "ece": "shipworthy.metrics.calibration:ece",
+    "energy": "shipworthy.metrics.usage:energy",
     "entropy": "shipworthy.metrics.likelihood:entropy",
     "equalised_odds": "shipworthy.metrics.bias:equalised_odds",
     "exact_match": "shipworthy.metrics.match:exact_match",
@@ -46,6 +47,7 @@ BUILT_IN: Mapping[str, str] = {
     "loss": "shipworthy.metrics.likelihood:loss",
     "macro_f1": "shipworthy.metrics.classes:macro_f1",
     "mcc": "shipworthy.metrics.classes:mcc",
+    "memory_peak": "shipworthy.metrics.usage:memory_peak",
     "meteor": "shipworthy.metrics.summary:meteor",
     "micro_f1": "shipworthy.metrics.classes:micro_f1",
     "mrr": "shipworthy.metrics.retrieval:mrr",
@@ -68,6 +70,7 @@ BUILT_IN: Mapping[str, str] = {
     "ter": "shipworthy.metrics.ter:ter",
     "token_f1": "shipworthy.metrics.match:token_f1",
     "tokens": "shipworthy.metrics.usage:tokens",
+    "tokens_per_second": "shipworthy.metrics.usage:tokens_per_second",
     "tool_call": "shipworthy.metrics.tools:tool_call",
     "weighted_f1": "shipworthy.metrics.classes:weighted_f1",
 }

@@ -1,4 +1,4 @@
-"""What an answer costs in seconds, tokens and money.
+"""What an answer costs in seconds, tokens, money, memory and energy.
 
 A failed answer is never a fast, short or cheap one. Latency: a failure counts as `failure_s` seconds, an hour unless
 told otherwise, so that p95 shows it as soon as more than 5 % fail; a quantile does not care how large the number is.
@@ -11,8 +11,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from shipworthy.errors import MissingEvidence
 from shipworthy.metrics._answer import text_of
-from shipworthy.metrics.types import Metric
+from shipworthy.metrics.types import Metric, mean_of
 from shipworthy.records import Example, Record, Response
 
 NotNegative = Annotated[float, Meta(ge=0)]
@@ -136,6 +137,114 @@ class CostOptions(Record):
 def cost(options: CostOptions) -> Metric:
     """Mean price of an answer in US dollars, from the declared prices per million tokens."""
     return _mean("cost", "usd", 0.001, options.failure, _cost_usd)
+
+
+def tokens_per_second() -> Metric:
+    """Tokens a second while an answer is written: all tokens of all answers by all seconds of writing them.
+
+    Of a streamed answer, the tokens after the first by the seconds after it; else all tokens by all seconds, so that
+    reading the prompt counts too. A local model answers in batches, whose time its answers share: there it is the
+    throughput of the machine. An answer without tokens or times carries no weight, nor does a failed one.
+    """
+    return Metric(
+        name="tokens_per_second",
+        unit="tokens/s",
+        better="higher",
+        kind="corpus",
+        observe=_written,
+        summarize=mean_of,
+        failure=UNMEASURED,
+        survivorship=True,
+        margin=1.0,
+        requires=frozenset({"usage"}),
+        source="definition; streamed: the inverse of time per output token (latency - first token) / (tokens - 1)",
+    )
+
+
+def _written(_example: Example, response: Response) -> tuple[float, ...]:
+    """(tokens, seconds) of writing one answer."""
+    text_of(response)
+    if response.output_tokens is None or response.latency_s is None:
+        return UNMEASURED
+    streamed = response.first_token_s is not None
+    tokens = response.output_tokens - int(streamed)
+    seconds = response.latency_s - (response.first_token_s or 0.0)
+    return (float(tokens), seconds) if tokens > 0 and seconds > 0 else UNMEASURED
+
+
+class MemoryOptions(Record):
+    """Whose memory, and which quantile over the answers."""
+
+    of: Annotated[
+        Literal["process", "gpu"],
+        Meta(description="Resident memory of the process that answers, or what torch holds on its GPUs together."),
+    ] = "process"
+    quantile: Annotated[float, Meta(gt=0, lt=1, description="Which quantile, between 0 and 1.")] = 0.95
+
+    def observe(self, _example: Example, response: Response) -> tuple[float, ...]:
+        """(MiB at the peak of the answer's batch, 1). Raises: MissingEvidence: the backend reports none."""
+        key = "memory_peak_bytes" if self.of == "process" else "gpu_memory_peak_bytes"
+        where = (
+            "models of the backend huggingface report on Linux"
+            if self.of == "process"
+            else ("models of the backend huggingface report on a GPU")
+        )
+        return (_measured(response, key, "memory_peak", where) / 2**20, 1.0)
+
+
+def memory_peak(options: MemoryOptions) -> Metric:
+    """A quantile (default p95) of the memory in use at the peak of answering; answers of one batch share its peak.
+
+    Of a model that runs here (`backend: huggingface`): the process on Linux, the GPUs where it uses any. The memory of
+    an endpoint is its server's to tell. Of failed answers nothing is known: they carry no weight.
+    """
+    return Metric(
+        name="memory_peak",
+        unit="MiB",
+        better="lower",
+        kind="quantile",
+        quantile=options.quantile,
+        observe=options.observe,
+        failure=UNMEASURED,
+        survivorship=True,
+        margin=100.0,
+        requires=frozenset({"a local model"}),
+        source="VmHWM of Linux, set back before every batch (man 5 proc); torch.cuda.max_memory_allocated",
+    )
+
+
+def energy() -> Metric:
+    """Mean energy of an answer in joules, as the GPUs themselves count it (NVML).
+
+    Of a model that runs here on a GPU, with `shipworthy[energy]` installed; the answers of a batch have equal shares.
+    Whatever else runs on the same GPU is counted too. Where no GPU counts, nothing is guessed: the run says so.
+    """
+    return Metric(
+        name="energy",
+        unit="J",
+        better="lower",
+        kind="corpus",
+        observe=_joules,
+        failure=UNMEASURED,
+        survivorship=True,
+        margin=1.0,
+        requires=frozenset({"NVML"}),
+        source="nvmlDeviceGetTotalEnergyConsumption, after minus before",
+    )
+
+
+def _joules(_example: Example, response: Response) -> tuple[float, ...]:
+    where = "local models report where NVML is: an NVIDIA GPU (Volta or newer) and pip install 'shipworthy[energy]'"
+    return (_measured(response, "energy_j", "energy", where), 1.0)
+
+
+def _measured(response: Response, key: str, needed_by: str, where: str) -> float:
+    """The number under `key`, which not every machine can measure."""
+    text_of(response)
+    value = response.extra.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise MissingEvidence(f"{needed_by} reads `extra.{key}`, which {where}; {response.model!r} reported none")
+    return float(value)
 
 
 def _mean(name: str, unit: str, margin: float, failure: float | None, observe: object) -> Metric:

@@ -25,6 +25,7 @@ from shipworthy.models._hf_files import (
 )
 from shipworthy.models._hf_network import Dtype, Loaded, Quantised, first_line, open_model
 from shipworthy.models._likelihood import ChooseBy
+from shipworthy.models._meter import Meter
 from shipworthy.models._options import cost_usd, options_of
 from shipworthy.models.backend import Backend
 from shipworthy.protocol.types import ModelSpec
@@ -203,12 +204,13 @@ class HuggingFaceBackend:
         return text
 
     def _answer_batch(self, batch: Sequence[tuple[str, Prompt]], seed: int) -> list[Response]:
-        started = time.perf_counter()
+        meter, started = Meter.start(), time.perf_counter()
         try:
             completions = self._engine.generate([text for text, _ in batch], seed)
         except RuntimeError as error:  # out of memory and its kin: this batch failed, the next may not
             return [self._failed(prompt, seed, f"{type(error).__name__}: {error}") for _, prompt in batch]
         share_s = (time.perf_counter() - started) / len(batch)
+        took = meter.stop(len(batch))
         return [
             Response(
                 example_id=prompt.example_id,
@@ -220,6 +222,7 @@ class HuggingFaceBackend:
                 input_tokens=done.input_tokens,
                 output_tokens=done.output_tokens,
                 cost_usd=self._price(done.input_tokens, done.output_tokens),
+                extra=took,
             )
             for (_, prompt), done in zip(batch, completions, strict=True)
         ]

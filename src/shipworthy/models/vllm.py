@@ -24,6 +24,7 @@ from shipworthy.models._hf_files import (
     tokenizer_digest,
     weights_digest,
 )
+from shipworthy.models._meter import Meter, nvml_energy_mj
 from shipworthy.models._options import cost_usd, options_of
 from shipworthy.protocol.types import ModelSpec
 from shipworthy.records import Example, Message, Prompt, Record, Response
@@ -64,7 +65,10 @@ Generate = Callable[[Sequence[Sequence[Message]], int], list[Said]]
 
 
 class VllmBackend:
-    """Answers in large batches. `latency_s` is the share of a batch's wall time, as for every local model."""
+    """Answers in large batches. `latency_s` is the share of a batch's wall time, as for every local model.
+
+    The engine is a process of its own that reserves its memory beforehand: energy is measured, memory is not.
+    """
 
     def __init__(
         self, name: str, spec: ModelSpec, generate: Generate, identity: Mapping[str, str], settings: Settings
@@ -91,7 +95,7 @@ class VllmBackend:
         """Nothing is held open; the engine goes when the backend goes."""
 
     def _batch(self, batch: Sequence[Prompt], seed: int) -> list[Response]:
-        started = time.perf_counter()
+        meter, started = Meter.start(nvml_energy_mj), time.perf_counter()
         try:
             said = self._generate([prompt.messages for prompt in batch], seed)
         except (ValueError, TypeError) as error:  # one prompt is too long or does not fit the template
@@ -99,7 +103,9 @@ class VllmBackend:
                 return [self._response(batch[0], seed, error=str(error).strip().partition("\n")[0] or "refused")]
             return [response for prompt in batch for response in self._batch([prompt], seed)]
         share_s = (time.perf_counter() - started) / len(batch)
-        return [self._said(prompt, seed, one, share_s) for prompt, one in zip(batch, said, strict=True)]
+        took = {key: value for key, value in meter.stop(len(batch)).items() if key == "energy_j"}
+        answers = [self._said(prompt, seed, one, share_s) for prompt, one in zip(batch, said, strict=True)]
+        return [msgspec.structs.replace(one, extra={**one.extra, **took}) for one in answers]
 
     def _said(self, prompt: Prompt, seed: int, said: Said, latency_s: float) -> Response:
         extra: dict[str, Any] = {"finish_reason": said.finish_reason} if said.finish_reason else {}

@@ -10,6 +10,7 @@ from shipworthy.errors import BadInput
 HELP = "check, split and seal data"
 ACTIONS: Mapping[str, tuple[str, str]] = {
     "check": ("shipworthy.cli._data_check", "look at every row of training data: what is wrong, where, and what to do"),
+    "filter": ("shipworthy.cli._data_filter", "let a judge sort training rows, once it has been set beside people"),
     "split": ("shipworthy.cli._data_split", "split into training, validation and test data without leakage"),
     "leakage": ("shipworthy.cli._data_leakage", "find rows of a test set or benchmark that stand in the training data"),
     "seal": ("shipworthy.cli._data_seal", "seal a test set: its digest, and how often it may be looked at"),

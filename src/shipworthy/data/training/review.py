@@ -3,14 +3,16 @@
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from heapq import heappush, heapreplace
+from pathlib import Path
 
 import msgspec
 
 from shipworthy.data.training._read import Reader
 from shipworthy.data.training.batch import Batch
-from shipworthy.data.training.types import Progress
+from shipworthy.data.training.types import Progress, Row
 from shipworthy.errors import BadInput
 from shipworthy.records import Record
+from shipworthy.store.files import one_sentence
 
 SMALL, SHARE_SMALL, SHARE_LARGE, LEAST, MOST = 1_000, 0.10, 0.05, 20, 1_000
 """10 % of up to 1,000 rows and 5 % of more, at least 20 and at most 1,000: what two people rate in some days."""
@@ -25,7 +27,7 @@ class Rating(Record):
     completion: str | None
     rejected: str | None = None
     system: str = ""
-    rating: int | None = None
+    rating: float | None = None
     comment: str = ""
 
 
@@ -67,6 +69,33 @@ def review_sample(paths: Sequence[str], *, kind: str | None = None, progress: Pr
     ]
 
 
+def content(row: Row | Rating) -> str:
+    """What makes a row another row for people who rate it, wherever it stands."""
+    return "\0".join((row.system, row.prompt, row.completion or "", row.rejected or ""))
+
+
+def read_ratings(path: Path) -> dict[str, Rating]:
+    """Place (file:line) -> rating, of a review file that came back. Rows that nobody rated are among them.
+
+    Raises: BadInput: the file cannot be read, or a line is not what `as_jsonl` wrote.
+    """
+    found = {}
+    with one_sentence(path):
+        lines = path.read_bytes().split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            found[f"{path}:{number}"] = _rating(line, f"{path}:{number}")
+    return found
+
+
+def _rating(line: bytes, where: str) -> Rating:
+    try:
+        return msgspec.json.decode(line, type=Rating)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        said = f"this is no line of a review sample ({error})"
+        raise BadInput(f"{said}; fill in `rating` and leave the rest as it was", where=where) from None
+
+
 def as_jsonl(ratings: Sequence[Rating]) -> bytes:
     """The review file."""
     return b"".join(msgspec.json.encode(rating) + b"\n" for rating in ratings)
@@ -90,5 +119,8 @@ def _rated(batch: Batch) -> Iterator[tuple[str, Rating, int]]:
             rejected=row.rejected,
             system=row.system,
         )
-        content = "\0".join((row.system, row.prompt, row.completion or "", row.rejected or ""))
-        yield name, rating, int.from_bytes(blake2b(content.encode("utf-8", "replace"), digest_size=8).digest(), "big")
+        yield (
+            name,
+            rating,
+            int.from_bytes(blake2b(content(row).encode("utf-8", "replace"), digest_size=8).digest(), "big"),
+        )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from shipworthy.data import leakage
 from shipworthy.data.leakage import Leakage, Match
+from shipworthy.data.leakage._tokens import Vocabulary, tokenise
 from shipworthy.demo import world
 
 TICKETS = list(
@@ -220,3 +221,25 @@ def test_the_order_of_rows_changes_no_match(seed: int) -> None:
     expected = pairs(leakage.find(left, right).matches, range(80))
 
     assert expected == pairs(leakage.find([left[row] for row in order], right).matches, order)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("costs 3.5, not 3.", ["costs", "3.5", "not", "3"]),
+        ("at 10:30: go", ["at", "10:30", "go"]),
+        ("1,000.", ["1,000"]),
+        (".5 and 5.", ["5", "and", "5"]),
+        ("3..5 e.g. a,b", ["35", "eg", "ab"]),
+        ("é.3 ٣.٣", ["é3", "٣٣"]),
+        ("", []),
+        (".", []),
+    ],
+)
+def test_a_point_comma_or_colon_stays_between_two_digits_alone(said: str, words: list[str]) -> None:
+    known = Vocabulary()
+    tokens, letters = tokenise([said], known)
+    name = {number: word for word, number in known.items()}
+
+    assert words == [name[number] for number in tokens.word_T[1:-1].tolist()]
+    assert ["".join(words)] == letters

@@ -83,10 +83,31 @@ class Verified:
 _COLUMNS = ("probe_P", "source_P", "bits_P", "edits_P", "words_P", "source_words_P", "inside_P")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sides:
+    """Both sets, and the bucket of the word pair that begins at each of their positions."""
+
+    sources: Tokens
+    probes: Tokens
+    source_pair_T: Ints
+    probe_pair_T: Ints
+    width: int
+
+
 def verify(pairs: Pairs, sources: Tokens, probes: Tokens, said: Wording) -> Verified:
     """Compare every candidate word pair by word pair."""
     total_N = row_bits(probes, said)
-    parts = [_verify(some, sources, probes, said, total_N) for some in _pieces(pairs, sources, probes)]
+    near = np.argsort(pairs.source_P, kind="stable")  # pairs of one source together: what they look up is in the cache
+    pairs = Pairs(probe_P=pairs.probe_P[near], source_P=pairs.source_P[near])
+    width = bits_for(max(len(sources.word_T), len(probes.word_T)))
+    sides = _Sides(
+        sources=sources,
+        probes=probes,
+        source_pair_T=buckets(sources.word_T, 2, width).astype(np.int64),
+        probe_pair_T=buckets(probes.word_T, 2, width).astype(np.int64),
+        width=width,
+    )
+    parts = [_verify(some, sides, said, total_N) for some in _pieces(pairs, sources, probes)]
     return Verified(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS})
 
 
@@ -105,43 +126,41 @@ def _pieces(pairs: Pairs, sources: Tokens, probes: Tokens) -> list[Pairs]:
     return [Pairs(probe_P=pairs.probe_P[low:high], source_P=pairs.source_P[low:high]) for low, high in pairwise(edges)]
 
 
-def _verify(pairs: Pairs, sources: Tokens, probes: Tokens, said: Wording, total_N: Floats) -> Verified:
-    words_P = probes.length_N[pairs.probe_P]
-    shared_J = _shared(pairs, sources, probes)
+def _verify(pairs: Pairs, sides: _Sides, said: Wording, total_N: Floats) -> Verified:
+    words_P = sides.probes.length_N[pairs.probe_P]
+    shared_J = _shared(pairs, sides)
     first_P = np.cumsum(words_P + 1) - (words_P + 1)
     covered_J = shared_J.copy()
     covered_J[:-1] |= shared_J[1:]  # word j stands between word pairs j and j + 1
     covered_J[first_P + words_P] = False  # the position after the last word is no word
     kept = np.flatnonzero(_sums(covered_J, first_P) >= _LEAST_COVERED * words_P)
     pairs = Pairs(probe_P=pairs.probe_P[kept], source_P=pairs.source_P[kept])
-    found = align(pairs, sources, probes, said.word_bits)
+    found = align(pairs, sides.sources, sides.probes, said.word_bits)
     return Verified(
         probe_P=pairs.probe_P,
         source_P=pairs.source_P,
         bits_P=total_N[pairs.probe_P] - found.cost_P,
         edits_P=found.edits_P,
         words_P=words_P[kept],
-        source_words_P=sources.length_N[pairs.source_P],
+        source_words_P=sides.sources.length_N[pairs.source_P],
         inside_P=found.inside_P,
     )
 
 
-def _shared(pairs: Pairs, sources: Tokens, probes: Tokens) -> NDArray[np.bool_]:
+def _shared(pairs: Pairs, sides: _Sides) -> NDArray[np.bool_]:
     """For every word pair of every probe, edges included: does the source have it too?"""
     used, code_P = np.unique(pairs.source_P, return_inverse=True)
-    width = bits_for(max(len(sources.word_T), len(probes.word_T)))
-    keys_S = np.sort(_keys(sources, used, np.arange(len(used)), width))
-    keys_J = _keys(probes, pairs.probe_P, code_P.reshape(-1), width)
+    keys_S = np.sort(_keys(sides.sources, sides.source_pair_T, used, np.arange(len(used)) << sides.width))
+    keys_J = _keys(sides.probes, sides.probe_pair_T, pairs.probe_P, code_P.reshape(-1) << sides.width)
     if not len(keys_S):
         return np.zeros(len(keys_J), dtype=bool)
     return np.asarray(keys_S[np.minimum(np.searchsorted(keys_S, keys_J), len(keys_S) - 1)] == keys_J)
 
 
-def _keys(tokens: Tokens, row_P: Ints, code_P: Ints, width: int) -> Ints:
+def _keys(tokens: Tokens, pair_T: Ints, row_P: Ints, code_P: Ints) -> Ints:
     lengths = tokens.length_N[row_P] + 1
     at_J = spans(tokens.start_N[row_P] - 1, lengths)
-    pair_T = buckets(tokens.word_T, 2, width).astype(np.int64)
-    return np.repeat(code_P << width, lengths) + pair_T[at_J]
+    return np.repeat(code_P, lengths) + pair_T[at_J]
 
 
 def _sums(flag_J: NDArray[np.bool_], first_P: Ints) -> Ints:

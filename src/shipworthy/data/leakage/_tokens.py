@@ -18,7 +18,6 @@ EDGE = 0
 _MARK = "\x01"
 _PUNCTUATION = bytes(byte for byte in range(33, 127) if not chr(byte).isalnum() and chr(byte) not in "_.,:")
 _OTHER_PUNCTUATION = re.compile("[\u00a1-\u00a9\u00ab-\u00b1\u00b4-\u00b8\u00bb\u00bf\u2010-\u206f\u3001-\u3030]+")
-_OUTSIDE_NUMBERS = re.compile(r"[.,:](?:(?<![0-9].)|(?![0-9]))")
 _UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])"
 )
@@ -102,7 +101,14 @@ def _bare(texts: Sequence[str]) -> Iterator[str]:
 
 def _without_punctuation(text: str) -> str:
     raw = text.encode("utf-8", "surrogatepass").translate(None, _PUNCTUATION)
-    for mark in (b".", b",", b":"):  # most of them, in a tenth of the time that the pattern below takes
-        raw = raw.replace(mark + b" ", b" ").replace(mark + _MARK.encode(), _MARK.encode())
-    bare = _OUTSIDE_NUMBERS.sub("", raw.decode("utf-8", "surrogatepass"))
+    bare = _outside_numbers(raw).decode("utf-8", "surrogatepass")
     return bare if bare.isascii() else _UNSPACED.sub(r" \1 ", _OTHER_PUNCTUATION.sub("", bare))
+
+
+def _outside_numbers(raw: bytes) -> bytes:
+    """Without the points, commas and colons that do not stand between two digits. (A byte below 128 is a character.)"""
+    byte_T = np.frombuffer(raw, dtype=np.uint8)
+    digit_T = byte_T - np.uint8(ord("0")) < 10
+    keep_T = (byte_T != ord(".")) & (byte_T != ord(",")) & (byte_T != ord(":"))
+    keep_T[1:-1] |= digit_T[:-2] & digit_T[2:]
+    return byte_T[keep_T].tobytes()

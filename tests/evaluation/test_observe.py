@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
-from shipworthy import records
+from shipworthy import metrics, records
 from shipworthy.errors import BadInput
 from shipworthy.evaluation.observe import observe, refuse_unscorable
 from shipworthy.metrics.types import Metric
@@ -153,3 +154,40 @@ def test_an_example_that_can_never_be_scored_is_refused_with_its_line() -> None:
         refuse_unscorable(rows, PROTOCOL, {"exact": metric, "exact_e": EXACT})
 
     refuse_unscorable(rows[:1], PROTOCOL, {"exact": metric, "exact_e": EXACT})
+
+
+LENGTHS = Metric(
+    name="lengths",
+    unit="share",
+    better="higher",
+    kind="corpus",
+    observe=lambda example, response: (1.0, 1.0),
+    failure=(0.0, 0.0),
+    failure_of=lambda example: (0.0, float(len(example.id))),
+)
+
+
+def test_an_answer_that_never_came_counts_what_its_example_still_asks_for() -> None:
+    protocol = msgspec.structs.replace(PROTOCOL, metrics={"lengths": MetricSpec(dataset="d")}, gates=(), seeds=(0, 5))
+    rows = [example("a", "one"), example("bcd", "two")]
+    (table, _) = observe(protocol, rows, [response("a", "right")], {"lengths": LENGTHS})
+
+    assert [[1.0, 1.0], [0.0, 3.0], [0.0, 1.0], [0.0, 3.0]] == table.counts["new", "lengths"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("bleu", {}), ("chrf", {}), ("ter", {}), ("macro_f1", {"labels": ["x", "y"]})]
+)
+def test_a_model_that_fails_on_half_of_the_rows_loses_on_every_corpus_metric(name: str, options: Any) -> None:
+    metric = metrics.build(name, name, options)
+    rows = [
+        example(str(i), f"question {i}", reference="x" if name == "macro_f1" else f"the answer of row {i}")
+        for i in range(8)
+    ]
+    protocol = msgspec.structs.replace(PROTOCOL, metrics={name: MetricSpec(dataset="d")}, gates=(), seeds=(0,))
+    answers = [response(row.id, row.reference, model="old") for row in rows]
+    answers += [response(row.id, row.reference if int(row.id) % 2 else None) for row in rows]
+    table = observe(protocol, rows, answers, {name: metric})[0]
+    new, old = (float(metric.summarize(table.counts[model, name].sum(axis=0))) for model in ("new", "old"))
+
+    assert new < old if metric.better == "higher" else new > old

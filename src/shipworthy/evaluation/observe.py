@@ -90,11 +90,8 @@ class _Sheet:
         }
         units = n * len(self._seeds)
         self._status = {model: np.full(units, FAILED, dtype=np.uint8) for model in models}
-        self._counts = {
-            (model, name): np.tile(np.array(metric.failure, dtype=np.float64), (units, 1))
-            for model in models
-            for name, metric in self._metrics.items()
-        }
+        failed = {name: _failures(metric, self._examples, len(self._seeds)) for name, metric in self._metrics.items()}
+        self._counts = {(model, name): counts.copy() for model in models for name, counts in failed.items()}
         self._errors: Counter[tuple[str, str]] = Counter()
         self._first: dict[tuple[str, str], str] = {}
         self._clusters = data.clusters(self._examples)
@@ -140,8 +137,14 @@ class _Sheet:
         except Exception as error:  # noqa: BLE001 - a metric may be anybody's code; the failure is counted and told
             self._errors[name, response.model] += 1
             self._first.setdefault((name, response.model), f"{example.id}: {type(error).__name__}: {error}")
-            return metric.failure
+            return metric.counts(example, None)
         return counts
+
+
+def _failures(metric: Metric, examples: Sequence[Example], seeds: int) -> NDArray[np.float64]:
+    """(units, K) counts of answers that never came: a corpus metric's failure still holds the example's reference."""
+    counts_NK = np.array([metric.counts(example, None) for example in examples], dtype=np.float64)
+    return np.tile(counts_NK.reshape(len(examples), len(metric.failure)), (seeds, 1))
 
 
 def _refuse_odd(counts: tuple[float, ...], size: int) -> None:

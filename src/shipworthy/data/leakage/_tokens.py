@@ -111,4 +111,4 @@ def _outside_numbers(raw: bytes) -> bytes:
     digit_T = byte_T - np.uint8(ord("0")) < 10
     keep_T = (byte_T != ord(".")) & (byte_T != ord(",")) & (byte_T != ord(":"))
     keep_T[1:-1] |= digit_T[:-2] & digit_T[2:]
-    return byte_T[keep_T].tobytes()
+    return bytes(byte_T[keep_T])

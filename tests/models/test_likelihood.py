@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -6,13 +7,14 @@ from hypothesis import strategies as st
 
 from shipworthy.models._likelihood import (
     NO_PARENT,
+    Family,
     Score,
     Sequel,
     Target,
+    families,
     grow,
     preference,
     sequel_of,
-    shared_tokens,
     shares,
     windows,
 )
@@ -75,10 +77,49 @@ def test_sequels_without_a_common_beginning_or_without_anything_to_score_are_ref
 
 
 def test_trunks_share_what_they_begin_with_but_never_their_last_token() -> None:
-    trees = [grow([Sequel((5, 6, 7, last, 9), 4)]) for last in (7, 8)]
+    assert [Family((0, 1), 3)] == families([(5, 6, 7, 8), (5, 6, 7, 9)], worth=2)
+    assert [Family((0, 1), 3)] == families([(5, 6, 7, 8), (5, 6, 7, 8)], worth=2)
+    assert [Family((0, 1), 0)] == families([(5, 6, 7, 8), (5, 6, 7, 9)], worth=3)
 
-    assert 3 == shared_tokens(trees)
-    assert 3 == shared_tokens([trees[0]])
+
+def test_each_few_shot_header_makes_a_family_and_strangers_share_nothing() -> None:
+    trunks = [(1, *header, question) for header in ([2] * 9, [3] * 9) for question in range(4)]
+
+    assert [Family((4,), 0), Family((0, 1, 2, 3), 10), Family((5, 6, 7, 8), 10)] == families(
+        [*trunks[:4], (9, 9), *trunks[4:]], worth=8
+    )
+
+
+def _best(trunks: list[tuple[int, ...]], worth: int) -> int:
+    """The most that any partition into neighbours (in alphabetical order) saves, each partition tried."""
+    order = sorted(trunks)
+    saved = 0
+    for cuts in range(2 ** max(0, len(order) - 1)):
+        places = [0, *(at for at in range(1, len(order)) if cuts >> (at - 1) & 1), len(order)]
+        saved = max(saved, sum(_saved(order[a:b], worth) for a, b in pairwise(places) if a < b))
+    return saved
+
+
+def _saved(part: list[tuple[int, ...]], worth: int) -> int:
+    alike = next(
+        (at for at, tokens in enumerate(zip(*part, strict=False)) if len(set(tokens)) > 1), min(map(len, part))
+    )
+    shared = min(alike, min(map(len, part)) - 1)
+    return max(0, shared * (len(part) - 1) - worth)
+
+
+@given(st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=8).map(tuple), max_size=7), st.integers(0, 10))
+def test_families_take_everybody_once_and_save_as_much_as_any_partition(
+    trunks: list[tuple[int, ...]], worth: int
+) -> None:
+    found = families(trunks, worth=worth)
+
+    assert list(range(len(trunks))) == sorted(at for family in found for at in family.members)
+    assert all(1 == len({trunks[at][: family.shared] for at in family.members}) for family in found)
+    assert all(family.shared < len(trunks[at]) for family in found for at in family.members)
+    assert _best(trunks, worth) == sum(
+        family.shared * (len(family.members) - 1) - worth for family in found if family.shared
+    )
 
 
 @given(st.integers(1, 40), st.integers(1, 12), st.data())

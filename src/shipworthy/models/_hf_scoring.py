@@ -17,8 +17,10 @@ import msgspec
 
 from shipworthy.models._hf import HuggingFaceBackend, Mode, Settings, rendered
 from shipworthy.models._hf_network import Loaded
-from shipworthy.models._hf_scores import Groups, way_for
-from shipworthy.models._likelihood import Score, Sequel, preference, sequel_of, shares, windows
+from shipworthy.models._hf_scores import WORTH_A_CACHE, Groups, way_for
+from shipworthy.models._hf_tokens import encoder
+from shipworthy.models._likelihood import Score, Sequel, families, preference, sequel_of, shares, windows
+from shipworthy.models._meter import Meter
 from shipworthy.models._options import as_text
 from shipworthy.records import Example, Message, Prompt, Response
 
@@ -85,7 +87,7 @@ def scoring(
     scorer = Scorer(
         render=lambda messages: rendered(tokenizer, messages, template=settings.template),
         finished=lambda messages: rendered(tokenizer, messages, template=settings.template, ended=True),
-        encode=lambda texts: tokenizer(list(texts), add_special_tokens=not settings.template)["input_ids"],
+        encode=encoder(tokenizer, add_special_tokens=not settings.template),
         score=score,
         context=int(getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length),
         opener=int(opener or 0),
@@ -149,7 +151,7 @@ class ScoringBackend:
         return row.fields.get(named) if isinstance(named, str) else list(named)
 
     def _prepared(self, prompts: Sequence[Prompt], seed: int) -> tuple[list[Ready], list[Response]]:
-        """What can be scored, datasets apart and prompts of similar length together; and what cannot."""
+        """What can be scored, prompts that begin alike together, shorter ones first; and what cannot."""
         wanted = [self._wanted(prompt) for prompt in prompts]
         ready, failed = [], [self._failed(want.prompt, seed, want.error) for want in wanted if want.error is not None]
         possible = [want for want in wanted if want.error is None]
@@ -163,7 +165,7 @@ class ScoringBackend:
                 failed.append(self._failed(want.prompt, seed, error))
             else:
                 ready.append(Ready(want, sequels, len(beginning)))
-        return sorted(ready, key=lambda one: (one.wanted.prompt.dataset, one.prompt_tokens)), failed
+        return _side_by_side(ready), failed
 
     def _wanted(self, prompt: Prompt) -> Wanted:
         mode = self._settings.mode_of(prompt.dataset)
@@ -214,15 +216,17 @@ class ScoringBackend:
         return tuple(sequel_of(beginning, whole) for whole in wholes)
 
     def _score(self, batch: Sequence[Ready], seed: int) -> list[Response]:
-        started = time.perf_counter()
+        meter, started = Meter.start(), time.perf_counter()
         groups = [group for one in batch for group in (_apart(one) if not one.together else (one.sequels,))]
         try:
             scores = iter(self._scorer.score(groups))
         except RuntimeError as error:  # out of memory and its kin: this batch failed, the next may not
             return [self._failed(one.wanted.prompt, seed, f"{type(error).__name__}: {error}") for one in batch]
         share_s = (time.perf_counter() - started) / len(batch)
+        took = meter.stop(len(batch))
         found = [next(scores) if one.together else [next(scores)[0] for _ in one.sequels] for one in batch]
-        return [self._response(one, seed, of_it, share_s) for one, of_it in zip(batch, found, strict=True)]
+        scored = [self._response(one, seed, of_it, share_s) for one, of_it in zip(batch, found, strict=True)]
+        return [msgspec.structs.replace(one, extra={**one.extra, **took}) for one in scored]
 
     def _response(self, one: Ready, seed: int, scores: Sequence[Score], latency_s: float) -> Response:
         text, tokens, extra = self._chosen(one, scores) if one.together else _summed(one, scores)
@@ -254,6 +258,21 @@ class ScoringBackend:
     def _failed(self, prompt: Prompt, seed: int, error: str) -> Response:
         name = self._identity["name"]
         return Response(example_id=prompt.example_id, dataset=prompt.dataset, model=name, seed=seed, error=error)
+
+
+def _side_by_side(ready: Sequence[Ready]) -> list[Ready]:
+    """By dataset, family and length: what is scored together then shares most and is padded least."""
+    trunks = [one.sequels[0].ids[: one.sequels[0].start] for one in ready]
+    family_of = {
+        at: number
+        for number, family in enumerate(families(trunks, worth=WORTH_A_CACHE["cpu"]))
+        for at in family.members
+    }
+    order = sorted(
+        range(len(ready)),
+        key=lambda at: (ready[at].wanted.prompt.dataset, family_of[at], ready[at].prompt_tokens),
+    )
+    return [ready[at] for at in order]
 
 
 def _apart(one: Ready) -> Iterable[tuple[Sequel, ...]]:

@@ -1,13 +1,15 @@
 """What is scored and how it is shared: token sequences, the tree of one prompt's continuations, windows over long text.
 
 Pure: tokens in, plans and numbers out; `_hf_scores` runs them. The options of one prompt share its tokens, and their
-own common beginnings: each node of the tree is a token that the model reads once.
+own common beginnings: each node of the tree is a token that the model reads once. Prompts that begin alike are a
+family, whose beginning is read once for all of them.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from itertools import pairwise
+from typing import Literal, NamedTuple
 
 ChooseBy = Literal["sum", "bytes", "tokens"]
 NO_PARENT = -1
@@ -34,8 +36,7 @@ class Score:
     greedy: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """One scored token: where the logits that predict it stand (0: the end of the trunk, i + 1: node i)."""
 
     at: int
@@ -55,15 +56,16 @@ class Tree:
     parents: tuple[int, ...]
     targets: tuple[tuple[Target, ...], ...]
 
-    def depth(self, node: int) -> int:
-        """How many nodes lie between this one and the trunk."""
-        depth = 0
-        while (node := self.parents[node]) != NO_PARENT:
-            depth += 1
-        return depth
-
     def __len__(self) -> int:
         return len(self.trunk) + len(self.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Prompts, by their place in a list, that begin with the same `shared` tokens (0: nothing worth sharing)."""
+
+    members: tuple[int, ...]
+    shared: int
 
 
 def grow(sequels: Sequence[Sequel]) -> Tree:
@@ -71,30 +73,58 @@ def grow(sequels: Sequence[Sequel]) -> Tree:
     trunk = sequels[0].ids[: min(_alike([sequel.ids for sequel in sequels]), min(s.start for s in sequels))]
     if not trunk:
         raise ValueError("sequels of one prompt must begin with the same token")
-    children: dict[tuple[int, int], int] = {}
+    following: list[dict[int, int]] = [{}]  # by place (0: the end of the trunk, i + 1: node i), token -> next place
     tokens: list[int] = []
     parents: list[int] = []
     targets = []
     for sequel in sequels:
-        node, scored = NO_PARENT, []
-        for at in range(len(trunk), len(sequel.ids)):
-            token = sequel.ids[at]
+        place, scored = 0, []
+        for at, token in enumerate(sequel.ids[len(trunk) : -1], start=len(trunk)):
             if at >= sequel.start:
-                scored.append(Target(node + 1, token))
-            if at < len(sequel.ids) - 1:
-                known = children.get((node, token))
-                if known is None:
-                    known = children[node, token] = len(tokens)
-                    tokens.append(token)
-                    parents.append(node)
-                node = known
-        targets.append(tuple(scored))
+                scored.append(Target(place, token))
+            known = following[place].get(token)
+            if known is None:
+                tokens.append(token)
+                parents.append(place - 1)
+                following.append({})
+                known = following[place][token] = len(tokens)
+            place = known
+        targets.append((*scored, Target(place, sequel.ids[-1])))
     return Tree(trunk, tuple(tokens), tuple(parents), tuple(targets))
 
 
-def shared_tokens(trees: Sequence[Tree]) -> int:
-    """With how many tokens all trunks begin alike; their last token, whose logits are needed, is left out."""
-    return min(_alike([tree.trunk for tree in trees]), min(len(tree.trunk) for tree in trees) - 1)
+def families(trunks: Sequence[tuple[int, ...]], *, worth: int) -> list[Family]:
+    """The trunks in families that save the most tokens in all; a family costs as much as reading `worth` tokens.
+
+    The last token of a trunk, whose logits are needed, is never shared. In alphabetical order the best families are
+    intervals, found by dynamic programming. Whoever is in none is in the first, where nothing is shared.
+    """
+    import numpy as np
+
+    order = sorted(range(len(trunks)), key=trunks.__getitem__)
+    alike_N = np.array([_shared(trunks[one], trunks[other]) for one, other in pairwise(order)])
+    saved_N = np.zeros(len(order) + 1)
+    begins = list(range(len(order)))  # of the interval that ends with each; its own place where it is alone
+    for last in range(1, len(order)):
+        shared = np.minimum.accumulate(alike_N[:last][::-1])[::-1]
+        gains = saved_N[:last] + shared * np.arange(last, 0, -1) - worth
+        best = int(gains.argmax())
+        saved_N[last + 1] = saved_N[last]
+        if gains[best] > saved_N[last]:
+            saved_N[last + 1], begins[last] = gains[best], best
+    alone, found, last = [], [], len(order) - 1
+    while last >= 0:
+        begin = begins[last]
+        if begin == last:
+            alone.append(order[last])
+        else:
+            found.append(Family(tuple(order[begin : last + 1]), int(alike_N[begin:last].min())))
+        last = begin - 1
+    return [*([Family(tuple(sorted(alone)), 0)] if alone else []), *reversed(found)]
+
+
+def _shared(one: tuple[int, ...], other: tuple[int, ...]) -> int:
+    return min(_alike([one, other]), len(one) - 1, len(other) - 1)
 
 
 def _alike(rows: Sequence[tuple[int, ...]]) -> int:

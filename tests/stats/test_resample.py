@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from shipworthy.stats._weights import multinomial_weights
+from shipworthy.stats._weights import _law, multinomial_weights
 from shipworthy.stats.clustered import cluster_means, ratio_influence
 from shipworthy.stats.resample import collect, draw_chunks, p_below, percentile_interval, resample
 
@@ -28,6 +28,25 @@ def test_weights_follow_the_multinomial_law(n_units: int) -> None:
     law = np.append(expected[~rare], 40_000 - expected[~rare].sum())
     assert stats.chisquare(table, law).pvalue > 1e-4
     assert pytest.approx(-1 / n_units, abs=0.02) == np.cov(weights[:, 0], weights[:, -1])[0, 1]
+
+
+@pytest.mark.parametrize("mean", [0.05, 0.33, 0.9, 0.97, 0.9979])
+def test_the_tables_behind_the_weights_hold_the_poisson_law(mean: float) -> None:
+    law = _law(mean)
+    counts = np.arange(41)
+    by_byte = np.diff([0, *law.edges, *[law.edges[-1]] * (41 - len(law.edges))]) / 256
+    by_sixteen_bits = np.bincount(law.fine_F[law.fine_F < 255], minlength=41) / 2**16
+    rest = np.diff([0, *law.rare_K, 1])
+    told = by_byte + (1 - by_byte.sum()) * (by_sixteen_bits + (1 - by_sixteen_bits.sum()) * rest)
+
+    assert pytest.approx(stats.poisson.pmf(counts, mean), abs=1e-13) == told
+
+
+def test_memory_that_is_used_again_changes_no_draw() -> None:
+    memory = np.full((9, 300), 7, np.float32)
+    fresh = multinomial_weights(300, 5, np.random.default_rng(1))
+
+    assert fresh.tolist() == multinomial_weights(300, 5, np.random.default_rng(1), out=memory).tolist()
 
 
 def test_two_units_are_drawn_as_a_fair_coin() -> None:

@@ -89,8 +89,9 @@ def draw_chunks(units: Units, *, n_draws: int, rng: np.random.Generator) -> Iter
     Memory is bounded by one piece. A slice keeps the random number of examples that the draw gave it.
     """
     step = max(1, _CHUNK // units.n_units)
+    memory = np.empty((min(step, n_draws), units.n_units), np.float32)
     for start in range(0, n_draws, step):
-        weights_BG = multinomial_weights(units.n_units, min(step, n_draws - start), rng)
+        weights_BG = multinomial_weights(units.n_units, min(step, n_draws - start), rng, out=memory)
         yield np.stack([_totals(weights_BG, cell) for cell in units.cells], axis=1)
 
 
@@ -137,12 +138,13 @@ def _product(weights_BC: NDArray[np.float32], table_CU: NDArray[np.float32]) -> 
 
     Threads gain little on so thin a product, lose tenfold where the cores are busy, and may change the last digit.
     """
-    n_draws, width = len(weights_BC), table_CU.shape[1]
-    total = np.zeros((n_draws, width))
+    (n_draws, n_units), width = weights_BC.shape, table_CU.shape[1]
     step = max(1, _ONE_THREAD // (n_draws * width))
-    for start in range(0, len(table_CU), step):
-        total += weights_BC[:, start : start + step] @ table_CU[start : start + step]
-    return total
+    blocks, rest = divmod(n_units, step)
+    edge = n_units - rest
+    weights_bBs = weights_BC[:, :edge].reshape(n_draws, blocks, step).swapaxes(0, 1)
+    total = (weights_bBs @ table_CU[:edge].reshape(blocks, step, width)).sum(axis=0, dtype=np.float64)
+    return np.asarray(total + weights_BC[:, edge:] @ table_CU[edge:])
 
 
 def _unit_codes(counts: Floats, clusters: ArrayLike | None) -> tuple[Ints, int]:

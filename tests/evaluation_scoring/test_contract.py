@@ -45,6 +45,7 @@ def made(kind: str, tmp_path: Path, endpoint: mock_openai.Endpoint, request: pyt
     options: dict[str, Any] = {
         "claims_supported": {"judge": judge, "source": "text"},
         "code_pass": {"tests": "test"},
+        "grammar_match": {"grammar": "start: /[^{]+/?"},
         "judge_pairwise": {"judge": judge, "against": "old"},
         "judge_score": {"judge": judge},
         "semantic_similarity": {},

@@ -22,6 +22,7 @@ FEATURES: dict[str, tuple[str, tuple[str, ...]]] = {
             "aiohttp",
             "jinja2",
             "jsonschema",
+            "lark",
             "cryptography",
             "tqdm",
         ),

@@ -31,6 +31,7 @@ WARNING_CODES = (
     "sealed_looks",
     "single_seed",
     "slice_too_small",
+    "stopped_parse",
     "stopped_program",
     "stopped_query",
     "survivorship",

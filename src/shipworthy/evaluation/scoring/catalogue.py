@@ -18,6 +18,7 @@ _HERE = "shipworthy.evaluation.scoring"
 BUILT_IN: Mapping[str, str] = {
     "claims_supported": f"{_HERE}.support:CLAIMS_SUPPORTED",
     "code_pass": f"{_HERE}.code:CODE_PASS",
+    "grammar_match": f"{_HERE}.grammar:GRAMMAR_MATCH",
     "judge_pairwise": f"{_HERE}.pairwise:JUDGE_PAIRWISE",
     "judge_score": f"{_HERE}.rubric:JUDGE_SCORE",
     "semantic_similarity": f"{_HERE}.similarity:SEMANTIC_SIMILARITY",

@@ -5,6 +5,7 @@ import re
 import sys
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -169,3 +170,66 @@ def test_checking_loads_neither_numpy_nor_duckdb(path: Path) -> None:
     out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
 
     assert "[]" == out.splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A split of 400 rows, stratified, with a copy of a test row put among the training rows afterwards."""
+    rng = Random("split")
+    folder = tmp_path_factory.mktemp("split")
+    rows = [{"text": asked(rng), "label": "rare <b>" if i % 8 == 0 else "often"} for i in range(400)]
+    (folder / "raw.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    words = ["data", "split", str(folder / "raw.jsonl"), "--out", str(folder / "parts"), "--test", "0.25"]
+    assert 0 == main([*words, "--stratify", "label", "--quiet"])
+    tests = (folder / "parts" / "test.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    with (folder / "parts" / "train.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write(tests[0])
+    return folder / "parts"
+
+
+def _reports(parts: Path, folder: Path, *more: str) -> tuple[str, str, dict[str, Any]]:
+    outputs = [folder / name for name in ("a.html", "a.md", "a.json")]
+    main(["data", "check", str(parts / "train.jsonl"), "--quiet", *(f"-o{one}" for one in outputs), *more])
+    page, markdown, document = (one.read_text(encoding="utf-8") for one in outputs)
+    return page, markdown, json.loads(document)
+
+
+def test_every_report_shows_the_balance_of_the_split_and_what_its_parts_detect(parts: Path, tmp_path: Path) -> None:
+    page, markdown, document = _reports(parts, tmp_path)
+    split = document["split"]
+    margin = next(part for part in split["parts"] if part["name"] == "test")["detects"]["0.1"]
+    said = f"rules out a loss of {100 * margin:.1f} points where 10% of the answers differ"
+
+    assert json.loads((parts / "split.json").read_text(encoding="utf-8")) == split
+    assert said in page and said in markdown
+    assert "label = rare &lt;b&gt;" in page and "label = rare \\<b\\>" in markdown
+    assert f"At most {split['balance']['off_by']:.1f} rows off the wanted shares" in " ".join(page.split())
+
+
+def test_a_part_that_changed_since_the_split_is_said_to_have(parts: Path, tmp_path: Path) -> None:
+    page, markdown, document = _reports(parts, tmp_path)
+    (train,) = (part["rows"] for part in document["split"]["parts"] if part["name"] == "train")
+
+    assert f"train.jsonl holds {train + 1} rows now, and {train} when it was written" in page
+    assert f"holds {train + 1} rows now, and {train} when it was written" in markdown
+
+
+def test_rows_that_are_no_part_of_a_split_have_no_section_on_it(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_bytes(path.read_bytes())
+    (tmp_path / "split.json").write_text('{"somebody": "else"}')
+    page, markdown, document = _reports(tmp_path, tmp_path)
+
+    assert 'id="split"' not in page and "Split." not in markdown and "split" not in document
+
+
+def test_a_copied_test_row_is_the_answer_and_what_differs_is_marked(parts: Path, tmp_path: Path) -> None:
+    tests = tmp_path / "tests.jsonl"
+    row = json.loads((parts / "test.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    tests.write_text(json.dumps({"text": row["text"]}) + "\n" + json.dumps({"text": row["text"] + " please"}) + "\n")
+    page, markdown, document = _reports(parts, tmp_path, "--against", str(tests))
+
+    assert {"certain": 1, "likely": 1, "look_at_it": 0} == document["report"]["leakage"][0]["tiers"]
+    assert "<mark> please</mark>" in page
+    assert all(
+        "Rows that are to be tested on stand among the rows to be trained on." in one for one in (page, markdown)
+    )

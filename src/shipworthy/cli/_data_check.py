@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from shipworthy.errors import BadInput
 
 if TYPE_CHECKING:
+    from shipworthy.data.split import SplitReport
     from shipworthy.data.training.limits import LimitFinding
     from shipworthy.data.training.types import DataReport, Found, Options, Overlap
 
@@ -78,10 +79,11 @@ def run(args: argparse.Namespace) -> int:
         bar.close()
     report = _beside(report, args)
     judged = _judged(report, limits)
-    _write(report, judged, args.output)
+    split = _split(args)
+    _write(report, judged, split, args.output)
     if args.review_sample:
         _review(args)
-    print(_document(report, judged) if args.json else _text(report, judged, args))
+    print(_document(report, judged, split) if args.json else _text(report, judged, args))
     if report.bad:
         raise BadInput(_bad_rows(report))
     broken = report.worst() == "error" or any(one.outcome != "pass" for one in judged)
@@ -153,14 +155,26 @@ def _can_be_written(paths: Sequence[Path]) -> None:
 # --- output ----------------------------------------------------------------------------------------------------------
 
 
-def _write(report: "DataReport", judged: Sequence["LimitFinding"], paths: Sequence[Path]) -> None:
+def _split(args: argparse.Namespace) -> "SplitReport | None":
+    """The split that a file is a part of, where somebody will read of it."""
+    if not (args.output or args.json):
+        return None
+    from shipworthy.data.split import split_of
+
+    return split_of(args.files)
+
+
+def _write(
+    report: "DataReport", judged: Sequence["LimitFinding"], split: "SplitReport | None", paths: Sequence[Path]
+) -> None:
     if not paths:
         return
     from shipworthy.store.files import write_atomic
     from shipworthy.web.data_report import render
 
     for path in paths:
-        write_atomic(path, render(report, path.suffix.removeprefix("."), limits=judged).encode())
+        kind = path.suffix.removeprefix(".")
+        write_atomic(path, render(report, kind, limits=judged, split=split).encode())
 
 
 def _review(args: argparse.Namespace) -> None:
@@ -170,10 +184,10 @@ def _review(args: argparse.Namespace) -> None:
     write_atomic(args.review_sample, as_jsonl(review_sample(args.files, kind=args.kind)))
 
 
-def _document(report: "DataReport", judged: Sequence["LimitFinding"]) -> str:
-    import msgspec
+def _document(report: "DataReport", judged: Sequence["LimitFinding"], split: "SplitReport | None") -> str:
+    from shipworthy.web.data_report import render
 
-    return msgspec.json.format(msgspec.json.encode({"report": report, "limits": judged}), indent=2).decode()
+    return render(report, "json", limits=judged, split=split).rstrip("\n")
 
 
 def _text(report: "DataReport", judged: Sequence["LimitFinding"], args: argparse.Namespace) -> str:

@@ -93,9 +93,9 @@ def slice_label(finding: Finding) -> str:
     return ", ".join(f"{column} = {label}" for column, label in (finding.slice or {}).items()) or "all"
 
 
-def plural(n: int, noun: str) -> str:
-    """`1 gate`, `2 gates`."""
-    return f"{count(n)} {noun}{'' if n == 1 else 's'}"
+def plural(n: int, noun: str, several: str = "") -> str:
+    """`1 gate`, `2 gates`; `several` where an s is not enough."""
+    return f"{count(n)} {noun if n == 1 else several or noun + 's'}"
 
 
 def _limits(shown: Interval | Measured, unit: str, *, signed: bool) -> str:

@@ -11,15 +11,18 @@ import msgspec
 from shipworthy.data.training.limits import LimitFinding
 from shipworthy.data.training.types import SEVERITIES, DataReport, Found, Histogram, LeakPair, Overlap, Severity
 from shipworthy.errors import UnknownName
+from shipworthy.web._diff import Span, marked
 from shipworthy.web._format import count, plural, printable, shorten
 from shipworthy.web._histogram import Bar, columns, rows
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
+    from shipworthy.data.split import SplitReport
+
 Kind = Literal["html", "md", "json"]
 MOST_FINDINGS, MOST_SOURCES, MOST_LABELS, MOST_EXAMPLES = 100, 50, 30, 50
-MOST_PAIRS, MOST_PAIRS_MARKDOWN = 50, 10
+MOST_PAIRS, MOST_OPEN, MOST_PAIRS_MARKDOWN = 50, 12, 10
 _LONGEST = 60_000
 """Characters of the Markdown; GitHub refuses a comment above 65,536."""
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$@&])")
@@ -56,24 +59,30 @@ _TIER_CHIPS = {"certain": "fail", "likely": "fail", "look_at_it": "inconclusive"
 _TIER_WORDS = {"certain": "certain", "likely": "likely", "look_at_it": "to look at"}
 
 
-def render(report: DataReport, kind: str, *, limits: Sequence[LimitFinding] = ()) -> str:
-    """The report as text. Raises: UnknownName: a kind other than html, md and json."""
+def render(
+    report: DataReport, kind: str, *, limits: Sequence[LimitFinding] = (), split: "SplitReport | None" = None
+) -> str:
+    """The report as text. Args: split: what the rows are a part of. Raises: UnknownName: a kind other than html, md and
+    json."""
     if kind == "html":
-        return _html(report, limits)
+        return _html(report, limits, split)
     if kind == "md":
-        return _markdown(report, limits)
+        return _markdown(report, limits, split)
     if kind == "json":
-        return msgspec.json.format(msgspec.json.encode({"report": report, "limits": limits}), indent=2).decode() + "\n"
+        said = {"report": report, "limits": limits} | ({"split": split} if split else {})
+        return msgspec.json.format(msgspec.json.encode(said), indent=2).decode() + "\n"
     raise UnknownName(f"there is no report of kind {kind!r}; known: html, md, json")
 
 
-def _html(report: DataReport, limits: Sequence[LimitFinding]) -> str:
-    broken = any(one.outcome == "fail" for one in limits)
-    tone = _TONES["error" if broken else report.worst()]
+def _html(report: DataReport, limits: Sequence[LimitFinding], split: "SplitReport | None") -> str:
+    from shipworthy.web import _split
+
+    tone = _tone(report, limits)
     text = _template().render(
         report=report,
         limits=limits,
         tone=tone,
+        subject="Training data",
         css=(files("shipworthy.web") / "templates" / "report.css").read_text(encoding="utf-8"),
         groups=[(level, [one for one in report.findings if one.severity == level]) for level in SEVERITIES],
         chips={level: _TONES[level].chip for level in SEVERITIES},
@@ -83,11 +92,23 @@ def _html(report: DataReport, limits: Sequence[LimitFinding]) -> str:
         most=MOST_EXAMPLES,
         most_findings=MOST_FINDINGS,
         sources=report.sources[:MOST_SOURCES],
-        leaks=[(one, _tiers(one)) for one in report.leakage],
+        leaks=[(one, _tiers(one), _sides(one)) for one in report.leakage],
         tier_chips=_TIER_CHIPS,
-        most_pairs=MOST_PAIRS,
+        most_open=MOST_OPEN,
+        **_split.context(split, report.sources),
     )
     return printable(text)
+
+
+def _tone(report: DataReport, limits: Sequence[LimitFinding]) -> _Tone:
+    """How the whole looks: as its worst finding, copied test rows and broken limits included."""
+    if any(one.severity == "error" for one in report.findings):
+        return _TONES["error"]
+    if any(one.leaks for one in report.leakage):
+        return _TONES["error"]._replace(answer="Rows that are to be tested on stand among the rows to be trained on.")
+    if any(one.outcome == "fail" for one in limits):
+        return _TONES["error"]._replace(answer="A limit that was set for this data is broken.")
+    return _TONES[report.worst()]
 
 
 def _tally(report: DataReport) -> str:
@@ -99,6 +120,11 @@ def _tiers(one: Overlap) -> str:
     """`6 certain, 0 likely, 12 to look at, of 3,080 rows`."""
     said = ", ".join(f"{count(n)} {_TIER_WORDS[tier]}" for tier, n in one.tiers.items())
     return f"{said}, of {plural(one.rows, 'row')}"
+
+
+def _sides(one: Overlap) -> list[tuple[LeakPair, tuple[Span, ...], tuple[Span, ...]]]:
+    """The strongest pairs, the words marked that only one side has."""
+    return [(pair, *marked(pair.test_text, pair.train_text)) for pair in one.pairs[:MOST_PAIRS]]
 
 
 def _bars(histogram: Histogram) -> list[Bar]:
@@ -140,8 +166,10 @@ def _template() -> "Template":
 # --- Markdown --------------------------------------------------------------------------------------------------------
 
 
-def _markdown(report: DataReport, limits: Sequence[LimitFinding]) -> str:
-    tone = _TONES[report.worst()]
+def _markdown(report: DataReport, limits: Sequence[LimitFinding], split: "SplitReport | None") -> str:
+    from shipworthy.web import _split
+
+    tone = _tone(report, limits)
     kept_out = f", {count(report.bad)} bad rows kept out" if report.bad else ""
     lines = [
         f"## {tone.word.upper()}: {tone.answer}",
@@ -162,6 +190,9 @@ def _markdown(report: DataReport, limits: Sequence[LimitFinding]) -> str:
         lines.append("")
     for overlap in report.leakage:
         lines += _overlap(overlap)
+    if split is not None:
+        whole, *parts = (_plain(line, 400) for line in _split.lines(split, report.sources))
+        lines += [f"**Split.** {whole}", "", *(f"- {part}" for part in parts), ""]
     lines += [f"- not run: {one.check} ({_plain(one.because, 200)})" for one in report.skipped]
     return printable("\n".join(lines)[:_LONGEST]) + "\n"
 

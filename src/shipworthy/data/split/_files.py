@@ -19,12 +19,12 @@ from shipworthy.data.split._groups import groups
 from shipworthy.data.split._plan import Unit, assign, few_shot, time_of
 from shipworthy.data.split._report import Part, SplitReport, balance, detects
 from shipworthy.data.split._rule import ASIDE, Rule
+from shipworthy.data.split._written import REPORT, read_split
 from shipworthy.data.versions import Source, digest_of_rows, pointer_at
 from shipworthy.data.versions._digest import row_digest
 from shipworthy.errors import BadInput
 from shipworthy.store.files import make_folder, one_sentence
 
-REPORT = "split.json"
 SYNTHETIC = "synthetic"
 SOURCE_ID = "source_id"
 Progress = Callable[[str, int, int], None]
@@ -138,16 +138,9 @@ def _declared(path: Path, rows: Sequence[Row], rule: Rule) -> list[tuple[str, ..
 
 def _earlier(folder: Path) -> dict[str, str]:
     """content -> part of an earlier split."""
-    report = folder / REPORT
-    if not report.is_file():
-        raise BadInput(f"no {REPORT} here; --keep wants the folder of an earlier split", where=str(folder))
-    try:
-        parts = msgspec.json.decode(report.read_bytes(), type=SplitReport).parts
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise BadInput("this is not what `data split` wrote; give its folder as it was", where=str(report)) from None
     return {
         row_digest(row.fields).hex(): part.name
-        for part in parts
+        for part in read_split(folder).parts
         if part.rows
         for row in _table.rows(folder / part.file)
     }

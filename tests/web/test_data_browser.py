@@ -12,23 +12,6 @@ from shipworthy.cli import main
 
 pytestmark = pytest.mark.browser
 WORDS = ["refund", "parcel", "invoice", "card", "address", "late", "lost", "broken", "twice", "never", "shop", "order"]
-    "refund",
-    "parcel",
-    "invoice",
-    "card",
-    "address",
-    "late",
-    "lost",
-    "broken",
-    "twice",
-    "never",
-    "today",
-    "shop",
-    "order",
-    "money",
-    "back",
-    "please",
-]
 
 
 def _rows(n: int, seed: int, *, extra: str = "") -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ import pytest
 
 from shipworthy.data.results import LoggedRun, LoggedSample, Query, Results, read, write_eval
 from shipworthy.errors import BadInput
-from shipworthy.records import ANSWERED, FAILED
+from shipworthy.records import ABSENT, ANSWERED, FAILED
 from shipworthy.store import zip_members as zips
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -246,6 +246,114 @@ def test_a_log_that_cannot_be_used_is_one_sentence(tmp_path: Path, change: dict[
         _compare(_logged(tmp_path, "lab/new"), _json_log(tmp_path, **change))
 
     assert "\n" not in str(caught.value)
+
+
+def _told(folder: Path, model: str, samples: list[dict[str, Any]], name: str = "log.json") -> Path:
+    """A `.json` log of these samples, as inspect writes it (NaN is a word there)."""
+    home = folder / model.replace("/", "_")
+    home.mkdir(exist_ok=True)
+    whole = [
+        {"id": number, "epoch": 1, "input": f"q{number}", "target": "a", **sample}
+        for number, sample in enumerate(samples)
+    ]
+    log = {"version": 2, "status": "success", "eval": {"task": "t", "model": model}, "samples": whole}
+    (home / name).write_text(json.dumps(log, indent=2))
+    return home / name
+
+
+def _scored(*values: object, scorer: str = "match") -> list[dict[str, Any]]:
+    return [{"scores": {scorer: {"value": value}}} for value in values]
+
+
+@pytest.mark.parametrize("unscored", [None, float("nan"), {"match": None}, {"match": float("nan")}])
+def test_what_inspect_calls_unscored_is_a_gap(tmp_path: Path, unscored: object) -> None:
+    wrapped = (lambda value: {"match": value}) if isinstance(unscored, dict) else (lambda value: value)
+    name = "match/match" if isinstance(unscored, dict) else "match"
+    new = _told(tmp_path, "lab/new", _scored(unscored, wrapped(1.0), wrapped("C")))
+    evidence = _compare(new, _told(tmp_path, "lab/old", _scored(*[wrapped("C")] * 3))).evidence[0]
+
+    assert [1, 1] == [
+        row[0] for row in evidence.counts["lab/new", name][evidence.status["lab/new"] == ANSWERED].tolist()
+    ]
+    assert 1 == int((evidence.status["lab/new"] == ABSENT).sum())
+
+
+def test_an_infinite_score_is_refused_with_its_sample(tmp_path: Path) -> None:
+    new = _told(tmp_path, "lab/new", _scored(1.0, float("inf")))
+
+    with pytest.raises(BadInput, match=r"log\.json!sample 1 epoch 1: match is inf, which is not a score"):
+        _compare(new, _told(tmp_path, "lab/old", _scored(1.0, 1.0)))
+
+
+def test_a_scorer_whose_values_are_no_numbers_does_not_keep_another_from_being_judged(tmp_path: Path) -> None:
+    samples = [{"scores": {"match": {"value": "C"}, "style": {"value": "fine"}, "parts": {"value": [1, 0]}}}] * 2
+    logs = [_told(tmp_path, model, samples) for model in ("lab/new", "lab/old")]
+
+    assert ["match"] == list(_compare(*logs, metric="match").metrics)
+    with pytest.raises(BadInput, match=r"sample 0 epoch 1: style is 'fine', .* choose another scorer with --metric"):
+        _compare(*logs)
+
+
+def test_an_unknown_scorer_lists_those_that_are_there(tmp_path: Path) -> None:
+    logs = [_told(tmp_path, model, _scored("C", "I")) for model in ("lab/new", "lab/old")]
+
+    with pytest.raises(BadInput, match="no metric 'includes'; known: latency_s, match"):
+        _compare(*logs, metric="includes")
+
+
+def test_logs_without_a_scorer_are_named(tmp_path: Path) -> None:
+    logs = [_told(tmp_path, model, [{"total_time": 0.5}] * 3) for model in ("lab/new", "lab/old")]
+
+    with pytest.raises(BadInput, match="no sample of these logs has a score"):
+        _compare(*logs)
+
+
+def test_an_errored_sample_fails_in_every_metric_of_its_log(tmp_path: Path) -> None:
+    scores = {"match": {"value": "C"}, "both": {"value": {"length": 3, "polite": True}}}
+    new = _told(tmp_path, "lab/new", [{"scores": scores}, {"error": {"message": "no answer"}}])
+    results = _compare(new, _told(tmp_path, "lab/old", [{"scores": scores}] * 2))
+
+    assert ["match", "both/length", "both/polite"] == list(results.metrics)
+    assert [[ANSWERED, FAILED]] == [table.status["lab/new"].tolist() for table in results.evidence]
+
+
+def test_folders_of_json_logs_are_read_and_other_json_in_them_is_not(tmp_path: Path) -> None:
+    homes = [_told(tmp_path, model, _scored("C", "I")).parent for model in ("lab/new", "lab/old")]
+    (homes[0] / "logs.json").write_text('{"log.json": {"eval_id": "x"}}')
+
+    assert [1, 0] == _values(_compare(*homes), "lab/new", "match")
+
+
+def test_one_id_for_two_inputs_is_refused(tmp_path: Path) -> None:
+    new = _told(tmp_path, "lab/new", _scored("C", "I"))
+    old = _told(tmp_path, "lab/old", [{"input": "something else", **one} for one in _scored("C", "I")])
+
+    with pytest.raises(
+        BadInput, match=r"'t/0' has another input than at .*log.json!sample 0 epoch 1; run both models on"
+    ):
+        _compare(new, old)
+
+
+def _turns(identity: str, content: object) -> list[dict[str, object]]:
+    return [{"id": identity, "role": "user", "content": content}]
+
+
+@pytest.mark.parametrize(
+    ("content", "clusters"),
+    [
+        ("the same words", 1),
+        ([{"type": "text", "text": "the same words"}], 1),
+        ([{"type": "text", "text": "what is this?"}, {"type": "text", "text": "(Image)"}], 2),  # a summary's image
+        ([{"type": "text", "text": "what is this?"}, {"type": "image", "image": "data:..."}], 2),
+        ("the same preamble...\n(content truncated)", 2),
+    ],
+)
+def test_inputs_are_one_cluster_only_where_they_are_told_whole(tmp_path: Path, content: object, clusters: int) -> None:
+    samples = [{**score, "input": _turns(str(at), content)} for at, score in enumerate(_scored("C", "I"))]
+    again = [{**score, "input": _turns(f"other {at}", content)} for at, score in enumerate(_scored("I", "I"))]
+    results = _compare(_told(tmp_path, "lab/new", samples), _told(tmp_path, "lab/old", again))
+
+    assert clusters == len(set(results.evidence[0].cluster_N.tolist()))
 
 
 def test_an_eval_without_a_header_did_not_finish(tmp_path: Path) -> None:

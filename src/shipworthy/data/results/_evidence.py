@@ -90,7 +90,7 @@ def _model(long: Long, name: str) -> int:
 def _wanted(long: Long, query: Query) -> list[str]:
     if query.metric is None:
         return list(long.metrics)
-    return [query.metric, *(name for name in long.extras if name != query.metric)]
+    return [query.metric, *(name for name in long.extras if name != query.metric and name in long.metrics)]
 
 
 # --- one metric's units ----------------------------------------------------------------------------------------------

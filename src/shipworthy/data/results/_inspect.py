@@ -1,12 +1,14 @@
 """inspect_ai logs: `.eval` (a ZIP whose `summaries.json` suffices) and `.json`. Own code, no dependency on inspect.
 
 Format: inspect_ai log version 2. Scores are letters (C 1, P 0.5, I and N 0, as inspect's `value_to_float`), numbers,
-booleans, or a mapping of those (then each key is a metric); epochs are seeds; a sample that errored counts against its
-model.
+booleans, or a mapping of those (then each key is a metric); no score, null and NaN are inspect's "unscored", a gap;
+epochs are seeds; a sample that errored counts against its model.
 """
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +23,47 @@ from shipworthy.store import zip_members as _zip
 
 _LETTERS = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}
 _WORDS = {"yes": 1.0, "true": 1.0, "correct": 1.0, "no": 0.0, "false": 0.0, "incorrect": 0.0}
+_SHORTENED = ("(content truncated)", "attachment://")
+_NO_TEXT = frozenset(f"({kind})" for kind in ("Image", "Audio", "Video", "Data", "Document", "Reasoning", "Tool_use"))
 LATENCY = "latency_s"
 
 
 def read(paths: Sequence[Path], query: Query) -> Long:
-    """Raises: BadInput: a log that is damaged or did not finish, a score that is no number."""
-    logs = [log for given in paths for log in (sorted(given.rglob("*.eval")) if given.is_dir() else [given])]
+    """Raises: BadInput: a log that is damaged or did not finish, a score that is no number, inputs that differ."""
+    logs = [log for given in paths for log in (logs_in(given) if given.is_dir() else [given])]
     where = ", ".join(map(str, paths))
     scores: list[Score] = []
     models: list[str] = []
+    measured: dict[str, None] = {}
+    asked: dict[str, Score] = {}
     for path in logs:
         header, samples = _open(path)
         run = header["eval"]
         model = called(query, [str(run.get("model", path.stem)), path.name, path.stem, str(path), path.parent.name])
         models.append(model)
         if model in (query.candidate, query.baseline):
-            scores += _scores(path, run, samples, model, query)
+            metrics = _metrics(samples)
+            measured |= dict.fromkeys(metrics)
+            found = list(_scores(path, run, samples, model, query))
+            _same_input(found, asked)
+            scores += found
     for name in (query.candidate, query.baseline):
         known("model", name, models, where)
-    if not scores:
+    if not measured:
         raise BadInput("no sample of these logs has a score", where=where)
+    if query.metric is not None:
+        known("metric", query.metric, [*measured, LATENCY], where)
     return long_rows(scores, source="inspect_ai log", where=where, better={LATENCY: "lower"}, extras=(LATENCY,))
+
+
+def logs_in(folder: Path) -> list[Path]:
+    """Every log of the folder and of those below it."""
+    return sorted([*folder.rglob("*.eval"), *(path for path in folder.rglob("*.json") if is_log(_files.head(path)))])
+
+
+def is_log(start: bytes) -> bool:
+    """Whether a JSON file that begins so is a log of inspect."""
+    return b'"eval"' in start and b'"status"' in start and b'"version"' in start[:200]
 
 
 def _open(path: Path) -> tuple[Mapping[str, Any], list[dict[str, Any]]]:
@@ -73,7 +95,10 @@ def _open(path: Path) -> tuple[Mapping[str, Any], list[dict[str, Any]]]:
 def _json(raw: bytes, where: str) -> Any:
     try:
         return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        if b"NaN" in raw or b"Infinity" in raw:  # as inspect writes them; no JSON
+            with suppress(ValueError, RecursionError):
+                return json.loads(raw)
         raise BadInput("this is not the JSON of an inspect_ai log, or it was cut off", where=where) from None
 
 
@@ -81,17 +106,20 @@ def _scores(
     path: Path, run: Mapping[str, Any], samples: Sequence[Mapping[str, Any]], model: str, query: Query
 ) -> Iterator[Score]:
     task = str(run.get("task", "task"))
-    metrics = list(dict.fromkeys(name for sample in samples for name, _ in _values(sample, str(path))))
+    metrics = [name for name in _metrics(samples) if query.metric in (None, name)]
     _check_columns(path, samples, query)
     for sample in samples:
         where = f"{path}!sample {sample.get('id')} epoch {sample.get('epoch', 1)}"
-        values = dict(_values(sample, where))
+        values: dict[str, float | None]
         if sample.get("error"):
             values = dict.fromkeys(metrics, None)
-        elif isinstance(seconds := sample.get("total_time"), int | float):
-            values[LATENCY] = float(seconds)
+        else:
+            values = {name: _number(value, name, where) for name, value in _values(sample) if name in metrics}
+            if isinstance(seconds := sample.get("total_time"), int | float):
+                values[LATENCY] = float(seconds)
         metadata = sample.get("metadata") or {}
         labels = _labels(metadata, task, query)
+        asked, gold = _whole([_spoken(sample.get("input")), sample.get("choices")]), _whole(sample.get("target"))
         for name, value in values.items():
             yield Score(
                 example=f"{task}/{sample.get('id')}",
@@ -102,20 +130,54 @@ def _scores(
                 seed=int(sample.get("epoch", 1)),
                 labels=labels,
                 cluster=None if query.cluster is None else str(metadata.get(query.cluster, "")) or None,
-                asked=msgspec.json.encode(sample.get("input")).decode(),
-                gold=msgspec.json.encode(sample.get("target")).decode(),
+                asked=asked,
+                gold=gold,
             )
 
 
-def _values(sample: Mapping[str, Any], where: str) -> Iterator[tuple[str, float | None]]:
+def _same_input(scores: Sequence[Score], asked: dict[str, Score]) -> None:
+    """Raises: BadInput: one id stands for two inputs, as when two datasets are numbered alike."""
+    for score in scores:
+        if score.asked is None:
+            continue
+        other = asked.setdefault(score.example, score)
+        if other.asked != score.asked:
+            message = f"{score.example!r} has another input than at {other.where}; run both models on one dataset"
+            raise BadInput(message, where=score.where)
+
+
+def _spoken(said: Any) -> Any:
+    """An input without what each run makes anew, such as the ids of messages; None where a part is not text."""
+    if not isinstance(said, list):
+        return said
+    turns = [(turn.get("role"), turn.get("content")) for turn in said if isinstance(turn, dict)]
+    parts = [part for _, content in turns if isinstance(content, list) for part in content]
+    words = [part.get("text") for part in parts if isinstance(part, dict) and part.get("type") == "text"]
+    if len(words) < len(parts) or any(word in _NO_TEXT for word in words):
+        return None
+    return [[role, content if isinstance(content, str) else words] for role, content in turns]
+
+
+def _whole(said: Any) -> str | None:
+    """The text of an input or a target; None where it is not told, or a summary may have shortened it."""
+    text = msgspec.json.encode(said).decode()
+    return None if said in (None, [None, None]) or any(mark in text for mark in _SHORTENED) else text
+
+
+def _metrics(samples: Sequence[Mapping[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(name for sample in samples for name, _ in _values(sample)))
+
+
+def _values(sample: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """(metric, value) of one sample: the scorer's name, or scorer/key where it gives a mapping."""
     for scorer, score in (sample.get("scores") or {}).items():
         value = score.get("value") if isinstance(score, dict) else score
-        if isinstance(value, dict):
-            for key, part in value.items():
-                yield f"{scorer}/{key}", _number(part, f"{scorer}/{key}", where)
-        else:
-            yield scorer, _number(value, scorer, where)
+        pairs = {f"{scorer}/{key}": part for key, part in value.items()} if isinstance(value, dict) else {scorer: value}
+        yield from ((name, part) for name, part in pairs.items() if not _unscored(part))
+
+
+def _unscored(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _number(value: Any, metric: str, where: str) -> float:
@@ -126,9 +188,8 @@ def _number(value: Any, metric: str, where: str) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise BadInput(
-            f"{metric} is {str(value)[:40]!r}, which is no score (C, I, P, N or a number)", where=where
-        ) from None
+        message = f"{metric} is {str(value)[:40]!r}, which is no score (C, I, P, N or a number)"
+        raise BadInput(f"{message}; choose another scorer with --metric", where=where) from None
     if not math.isfinite(number):
         raise BadInput(f"{metric} is {number}, which is not a score", where=where)
     return number

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from shipworthy import plugins
 from shipworthy.data import _files
+from shipworthy.data.results import _inspect
 from shipworthy.data.results._evidence import Results, build
 from shipworthy.data.results._long import Long
 from shipworthy.data.results._query import Query
@@ -48,16 +49,16 @@ def recognise(path: Path) -> str:
 def _folder(path: Path) -> str:
     if any(path.rglob("samples_*.jsonl")) or any(path.rglob("results_*.json")):
         return "lm_eval"
-    if any(path.rglob("*.eval")):
+    if _inspect.logs_in(path):
         return "inspect"
-    raise BadInput("the folder holds neither samples_*.jsonl nor *.eval; give a file", where=str(path))
+    raise BadInput("the folder holds neither samples_*.jsonl nor logs of inspect; give a file", where=str(path))
 
 
 def _object(start: bytes) -> str:
     first = start.split(b"\n", 1)[0]
     if b'"doc_id"' in start and (b'"doc_hash"' in start or b'"resps"' in start or b'"filtered_resps"' in start):
         return "lm_eval"
-    if b'"eval"' in start and b'"status"' in start and b'"version"' in start[:200]:
+    if _inspect.is_log(start):
         return "inspect"
     if b'"results"' in start and not first.rstrip().endswith(b"}"):
         return "lm_eval"

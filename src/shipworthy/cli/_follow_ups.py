@@ -18,6 +18,13 @@ BUILT_IN: Mapping[str, str] = {
 }
 
 
+def refuse_unknown(promised: Protocol) -> None:
+    """Raises: UnknownName, BadInput: a follow-up cannot be found; better said before the first answer."""
+    for names in msgspec.to_builtins(promised.follow_ups).values():
+        for name in names:
+            plugins.find("follow_up", name, BUILT_IN)
+
+
 def follow_up(folder: RunFolder, verdict: Verdict) -> list[str]:
     """Do what the protocol asks for after this verdict; returns a line a follow-up. Unfinished runs have none."""
     if folder.manifest.status != "complete":

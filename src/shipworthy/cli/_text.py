@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterable
 
+from shipworthy.cli._plain import plain
 from shipworthy.records import Decision, Finding, Interval, Outcome, Verdict
 
 WORDS: dict[Decision, str] = {
@@ -19,18 +20,18 @@ MOST_CELLS = 12
 
 def verdict_text(verdict: Verdict, *, title: str = "") -> str:
     """The verdict in words, its reasons, its gates (worst first), its warnings."""
-    head = f"{_paint(WORDS[verdict.verdict], verdict.verdict)}{f'  {title}' if title else ''}"
+    head = f"{_paint(WORDS[verdict.verdict], verdict.verdict)}{f'  {plain(title)}' if title else ''}"
     gating = [f for f in verdict.metrics if f.level != "monitored"]
     overall = [f for f in gating if f.slice is None]
     cells = sorted((f for f in gating if f.slice is not None and f.outcome != "pass"), key=_worst_first)
-    lines = [head, *(f"  - {reason}" for reason in verdict.reasons), "", "Gates:"]
+    lines = [head, *(f"  - {plain(reason)}" for reason in verdict.reasons), "", "Gates:"]
     lines += [finding_line(f) for f in overall]
     lines += _cell_lines("Slices", cells, passed=len(gating) - len(overall) - len(cells))
     watched = [f for f in verdict.metrics if f.level == "monitored" and f.slice is not None]
     worse = sorted((f for f in watched if f.outcome == "fail"), key=_worst_first)
     lines += _cell_lines("Slices that are watched and decide nothing", worse, passed=len(watched) - len(worse))
     lines += [_coverage_line(verdict)]
-    lines += [f"  warning {w.code}: {w.message}" for w in verdict.warnings]
+    lines += [f"  warning {w.code}: {plain(w.message)}" for w in verdict.warnings]
     return "\n".join(lines)
 
 
@@ -38,7 +39,7 @@ def finding_line(finding: Finding) -> str:
     """One gate on one line: outcome, name, and the sentence that says why."""
     mark = _paint(f"{_MARK[finding.outcome]:<6}", finding.outcome)
     soft = " (soft)" if finding.level == "soft" else ""
-    return f"  {mark} {finding.gate}{_slice(finding)}{soft}: {finding.because}"
+    return f"  {mark} {plain(finding.gate)}{_slice(finding)}{soft}: {plain(finding.because)}"
 
 
 def interval(value: Interval | None) -> str:
@@ -64,7 +65,7 @@ def _coverage_line(verdict: Verdict) -> str:
 
 
 def _slice(finding: Finding) -> str:
-    return "" if not finding.slice else " [" + ", ".join(f"{k}={v}" for k, v in finding.slice.items()) + "]"
+    return "" if not finding.slice else " [" + plain(", ".join(f"{k}={v}" for k, v in finding.slice.items())) + "]"
 
 
 def _worst_first(finding: Finding) -> tuple[bool, float]:

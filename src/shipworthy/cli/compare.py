@@ -18,6 +18,7 @@ HELP = "judge results you already have, no protocol needed"
 SEED = 20_240_229
 DEFAULT_MARGIN = 0.02
 ALPHA = 0.05
+LARGEST_MARGIN = 1e100
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +27,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--baseline", required=True, metavar="M", help="the model it would replace")
     parser.add_argument("--id", metavar="COL,…", help="columns that identify an example (default: example_id)")
     parser.add_argument("--metric", metavar="X", help="judge this metric only; names the value of a wide table")
-    parser.add_argument("--margin", type=_share, default=DEFAULT_MARGIN, help="what may be lost at most (default 0.02)")
+    parser.add_argument(
+        "--margin", type=_margin, default=DEFAULT_MARGIN, help="what may be lost at most (default 0.02)"
+    )
     parser.add_argument("--cluster", metavar="COL", help="rows with the same value rise and fall together")
     parser.add_argument("--slice", action="append", default=[], metavar="COL", help="watch every value of it; repeats")
     parser.add_argument("--gate-slices", action="store_true", help="a slice that is shown worse blocks (margin 0.05)")
@@ -97,8 +100,11 @@ def _next(args: argparse.Namespace) -> str:
     return f"open {args.output[0]}"
 
 
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a margin: give 0 or more, in the metric's unit")
+def _margin(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= LARGEST_MARGIN:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a margin: give 0 or more, in the metric's unit")
     return value

@@ -67,7 +67,7 @@ def _judged(folder: Path, name: str, recipe: Path, progress: "Progress") -> "Pag
     """Train one candidate, run the protocol on it, print its verdict."""
     from shipworthy import training
     from shipworthy.cli._text import verdict_text
-    from shipworthy.cli.run import conclude, surroundings
+    from shipworthy.cli.run import followed, rendered, surroundings
     from shipworthy.evaluation import run as main_job
 
     label = f"Candidate {name[-1].upper()}"
@@ -81,7 +81,7 @@ def _judged(folder: Path, name: str, recipe: Path, progress: "Progress") -> "Pag
     protocol.write_text(_protocol(name), encoding="utf-8")
     main_job(protocol, out=out, within=surroundings(progress, f"answers {name}"))
     progress.close()
-    page, done = conclude(out)
+    page, done = rendered(out), followed(out)
     if not progress.quiet:
         print(verdict_text(page.verdict, title=page.question))
         print("\n".join([*_worst(page), *done, ""]), flush=True)

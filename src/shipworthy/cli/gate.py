@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shipworthy.cli._plain import plain
 from shipworthy.errors import BadInput
 from shipworthy.records import EXIT_CODE, Verdict
 
@@ -85,7 +86,8 @@ def _sign(args: argparse.Namespace, folder: "RunFolder", ledger: "Ledger") -> No
         raise BadInput(f"--sign-off needs {', '.join(missing)} too: who, why and until when")
     wish = Wish(name=args.name, reason=args.reason, expires=args.expires)
     signed = sign(folder, ledger, wish, key=load_key(key_path(os.environ)), now=datetime.now(UTC))
-    print(f"signed by {signed.name} until {signed.expires} with the key {signed.public_key[:16]}", file=sys.stderr)
+    text = f"signed by {signed.name} until {signed.expires} with the key {signed.public_key[:16]}"
+    print(plain(text), file=sys.stderr)
 
 
 def _revoke(args: argparse.Namespace, folder: "RunFolder", ledger: "Ledger") -> None:
@@ -108,7 +110,7 @@ def _print(args: argparse.Namespace, verdict: Verdict, signed: "SignOff | None")
 
     print(verdict_text(verdict, title=str(args.run)))
     if signed:
-        print(f"Signed off by {signed.name} until {signed.expires}: {signed.reason}")
+        print(plain(f"Signed off by {signed.name} until {signed.expires}: {signed.reason}"))
     print(f"Next: {_next(args.run, verdict, signed)}")
 
 

@@ -5,12 +5,14 @@ Only the chosen command's module is imported, so `--help` and shell completion s
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from shipworthy import __version__
+from shipworthy.cli._plain import plain
 from shipworthy.errors import ShipworthyError
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
@@ -36,12 +38,14 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong in one sentence instead of a page of usage."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+        self.exit(2, f"{self.prog}: {plain(message)}; see `{self.prog} --help`\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (CONTRACT: 0, 1, 2, 10, 11, 12)."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does: no name is lost for want of a letter
     if not words or words[0] in ("-h", "--help", "help"):
         print(_overview())
         return 0
@@ -138,5 +142,5 @@ def _unknown_command(word: str) -> int:
 
 def _say(message: str, code: int) -> int:
     sys.stdout.flush()
-    print(f"shipworthy: {message}", file=sys.stderr)
+    print(f"shipworthy: {plain(message)}", file=sys.stderr)
     return code

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shipworthy.cli._plain import plain
 from shipworthy.cli.gate import user
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def _list(registry: "Registry", args: argparse.Namespace) -> int:
     width = max((len(one.id) for one in found), default=0)
     for one in found:
         place = "production" if one.in_production else ""
-        print(f"{one.id:<{width}}  {place:<10}  {one.created}  {one.candidate}  ({one.decision}, run {one.run_id})")
+        said = f"{one.created}  {one.candidate}  ({one.decision}, run {one.run_id})"
+        print(f"{one.id:<{width}}  {place:<10}  {plain(said)}")
     if not found:
         print("no release yet")
     print(f"Next: shipworthy release {'show ' + found[-1].id if found else 'promote RUN'}")
@@ -72,9 +74,9 @@ def _show(registry: "Registry", args: argparse.Namespace) -> int:
     if args.json:
         return _json(release)
     place = "in production" if registry.production(release.name) == release.id else "not in production"
-    print(f"{release.id}: {release.candidate}, {place}")
+    print(f"{release.id}: {plain(release.candidate)}, {place}")
     for line in _lines(release):
-        print(f"  {line}")
+        print(f"  {plain(line)}")
     print(f"Next: shipworthy release verify {release.id}")
     return 0
 
@@ -109,7 +111,7 @@ def _verify(registry: "Registry", args: argparse.Namespace) -> int:
         _json({"intact": not problems, "problems": problems})
         return TAMPERED if problems else 0
     for problem in problems:
-        print(f"CHANGED  {problem.where}: {problem.because}")
+        print(plain(f"CHANGED  {problem.where}: {problem.because}"))
     if not problems:
         print(f"intact: {args.release or f'the ledger and {len(registry.releases())} releases'}")
     print(f"Next: {'restore what is named above from a copy' if problems else 'shipworthy release list'}")

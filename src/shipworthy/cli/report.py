@@ -10,6 +10,8 @@ import json
 import sys
 from pathlib import Path
 
+from shipworthy.cli._plain import plain
+
 HELP = "render a run as HTML, Markdown, JUnit or JSON"
 _NAMES = ("report.html", "report.md", "junit.xml")
 
@@ -37,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         written = [{"path": str(path), "kind": report.kind_of(path)} for path in outputs]
         print(json.dumps({"run": page.run_id, "verdict": verdict, "written": written}))
     else:
-        print(report.headline(page))
+        print(plain(report.headline(page)))
         print(f"Next: {_next(outputs, page.next_command)}")
     return 0
 

@@ -6,11 +6,13 @@ answered question again.
 
 import argparse
 import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shipworthy.errors import BadInput
+from shipworthy.cli._plain import plain
+from shipworthy.errors import BadInput, ShipworthyError
 from shipworthy.records import EXIT_CODE
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 HELP = "the main job: data, models, evidence, estimates, gates, verdict, report"
 PROTOCOL = Path("shipworthy.yaml")
 RUNS = Path("runs")
+FAILED = 2
 REPORTS = ("report.html", "report.md", "junit.xml")
 CADENCES = ("commit", "checkpoint", "nightly", "predeploy", "weekly")
 
@@ -45,10 +48,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     protocol = protocol_path(args.protocol)
     out = args.out or (_unfinished(protocol) if args.resume else RUNS / f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}")
+    from shipworthy.cli._follow_ups import refuse_unknown
     from shipworthy.cli._progress import Progress
     from shipworthy.evaluation import run as main_job
-    from shipworthy.evaluation.prepare import Occasion
+    from shipworthy.evaluation.prepare import Occasion, read_protocol
 
+    refuse_unknown(read_protocol(protocol))
     progress = Progress(quiet=args.quiet or args.json)
     within, occasion = surroundings(progress, "answers"), Occasion(when=args.on, purpose=args.purpose)
     try:
@@ -59,31 +64,43 @@ def run(args: argparse.Namespace) -> int:
 
 
 def finish(out: Path, args: argparse.Namespace, code: int) -> int:
-    """Conclude a judged run and print it."""
+    """Render a judged run, print its verdict, then do what follows; a follow-up that fails hides no verdict."""
     from shipworthy.cli._text import verdict_text
     from shipworthy.web import report
 
-    page, done = conclude(out)
-    if args.json:
-        print(report.verdict_json(page.verdict))
-        return code
-    print(verdict_text(page.verdict, title=f"{page.title}: {page.question}"))
-    print(
-        "\n".join([*done, f"Report: {out / 'report.html'}", f"Next: {_next(out, page.verdict.verdict, page.status)}"])
-    )
+    page = rendered(out)
+    title = f"{page.title}: {page.question}"
+    print(report.verdict_json(page.verdict) if args.json else verdict_text(page.verdict, title=title), flush=True)
+    done: list[str] = []
+    try:
+        done = followed(out)
+    except ShipworthyError as error:
+        print(plain(f"shipworthy: a follow-up failed after the verdict: {error}"), file=sys.stderr)
+        code = code or FAILED
+    if not args.json:
+        next_command = _next(out, page.verdict.verdict, page.status)
+        print("\n".join([*map(plain, done), f"Report: {out / 'report.html'}", f"Next: {next_command}"]))
     return code
 
 
-def conclude(out: Path) -> "tuple[Page, list[str]]":
-    """Render the reports of a judged run and do what its protocol asks for after such a verdict, a line each."""
-    from shipworthy.cli._follow_ups import follow_up
+def rendered(out: Path) -> "Page":
+    """The page of a judged run, written into its reports."""
     from shipworthy.store import RunFolder
     from shipworthy.web import report
 
     with RunFolder.open(out) as folder:
         page = report.page_of(folder)
         report.write(page, [out / name for name in REPORTS])
-        return page, follow_up(folder, page.verdict)
+        return page
+
+
+def followed(out: Path) -> list[str]:
+    """Do what the protocol of a judged run asks for after such a verdict, a line each."""
+    from shipworthy.cli._follow_ups import follow_up
+    from shipworthy.store import RunFolder
+
+    with RunFolder.open(out) as folder:
+        return follow_up(folder, folder.verdict())
 
 
 def protocol_path(given: Path | None) -> Path:

@@ -9,6 +9,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shipworthy.cli._plain import plain
+
 if TYPE_CHECKING:
     from shipworthy.evaluation.suites.golden import Flip
     from shipworthy.store import RunFolder
@@ -113,4 +115,4 @@ def _passes(folder: "RunFolder", metric: str) -> dict[str, bool]:
 
 def _line(flip: "Flip") -> str:
     words = {True: "pass", False: "FAIL", None: "-"}
-    return f"  {flip.example_id}: {' → '.join(words[one] for one in flip.passed)}"
+    return f"  {plain(flip.example_id)}: {' → '.join(words[one] for one in flip.passed)}"

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shipworthy.cli._plain import plain
+
 if TYPE_CHECKING:
     from shipworthy.evaluation.prepare import Prepared
     from shipworthy.gates.planning import Power, Size
@@ -36,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
     import msgspec
 
     from shipworthy import gates, protocol
+    from shipworthy.cli._follow_ups import refuse_unknown
     from shipworthy.cli.run import in_production, protocol_path
     from shipworthy.evaluation.prepare import check
 
@@ -45,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
     path = protocol_path(args.protocol)
     checked = check(path, os.environ, in_production=in_production)
     promised = checked.protocol
+    refuse_unknown(promised)
     planning, notes = _planning(promised, checked.metrics, args.from_run)
     planned = msgspec.structs.replace(promised, planning=planning)
     sizes = {name: _size(checked.examples, name) for name in promised.datasets}
@@ -74,7 +78,13 @@ def run(args: argparse.Namespace) -> int:
     told = _training(checked)
     print(
         "\n".join(
-            [*told, f"What each gate can detect ({believed}):", *map(_line, _shown(rows)), *notes, *ratings.values()]
+            [
+                *map(plain, told),
+                f"What each gate can detect ({believed}):",
+                *map(_line, _shown(rows)),
+                *notes,
+                *ratings.values(),
+            ]
         )
     )
     print(f"Next: shipworthy run{'' if path == Path('shipworthy.yaml') else f' {path}'}")
@@ -154,7 +164,7 @@ def _shown(rows: "list[Power]") -> "list[Power]":
 def _line(row: "Power") -> str:
     mark = "ok   " if row.enough else "     " if row.n_needed is None else "small"
     more = f" (about ${row.cost_usd:.2f} more)" if row.cost_usd else ""
-    return f"  {mark} {row.gate}{f' [{row.slice}]' if row.slice else ''}: {row.says}{more}"
+    return plain(f"  {mark} {row.gate}{f' [{row.slice}]' if row.slice else ''}: {row.says}{more}")
 
 
 def _size(examples: "tuple[Example, ...]", dataset: str) -> "Size":

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shipworthy.cli._plain import plain
 from shipworthy.records import EXIT_CODE
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def line(path: Path, heard: "Heard") -> str:
     """One checkpoint on one line: what it is, the verdict in words, its numbers, and whether to stop."""
     numbers = " ".join(f"{name}={value:.4g}" for name, value in heard.metrics.items() if "/" not in name)
     stop = "  STOP" if heard.stop else ""
-    return f"{path.name}: {heard.verdict.upper()}{stop}  {numbers}  ({heard.because})"
+    return plain(f"{path.name}: {heard.verdict.upper()}{stop}  {numbers}  ({heard.because})")
 
 
 def _examiner(args: argparse.Namespace) -> "Examiner":

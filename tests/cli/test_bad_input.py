@@ -127,6 +127,30 @@ _table("a table with NaN", r"results\.csv", b"example_id,a,b\n1,1,0\n2,NaN,1\n")
 _table("no shared example", "share no", b"example_id,model,value\n1,a,1\n2,b,0\n")
 _table("an unknown slice", "slice", b"example_id,a,b\n1,1,0\n2,0,1\n", "--slice", "nope")
 _table("an unknown id", "id", b"example_id,a,b\n1,1,0\n2,0,1\n", "--id", "nope")
+_DEEP = b"[" * 100_000 + b"]" * 100_000
+_TIDY = b'{"example_id":"1","model":"a","value":%s}\n{"example_id":"1","model":"b","value":1}\n'
+_table("a value that is nested deeply", r"results\.jsonl:1: .*nested", _TIDY % _DEEP, name="results.jsonl")
+_table("a value of 400 digits", r"results\.jsonl:1: .*beyond 1e100", _TIDY % (b"9" * 400), name="results.jsonl")
+_table("a number with an underscore", r"results\.jsonl:1: '1_0'.*not a number", _TIDY % b'"1_0"', name="results.jsonl")
+_table("a cell with an underscore", r"results\.csv:2: '1_0'.*not a number", b"example_id,a,b\n1,1_0,0\n2,0,1\n")
+_table("values whose squares overflow", r"results\.csv:2: '1e200'.*beyond 1e100", b"example_id,a,b\n1,1e200,0\n2,0,1\n")
+_table("a line of 3 MB", "longer than 2 MB", b"example_id,a,b,c\n1,1,0,%s\n2,0,1,c\n" % (b"x" * 3_000_000))
+_table("a seed beyond whole numbers", "whole number", b"example_id,model,value,seed\n1,a,1,1e30\n1,b,1,1e30\n")
+_table(
+    "a metric named by an escape sequence",
+    r"\\x1b\[31m\\nred",
+    b'example_id,model,metric,value\n1,a,"\x1b[31m\nred",1\n1,b,"\x1b[31m\nred",1\n',
+    "--metric",
+    "m",
+)
+_command("a file named over two lines", r"two\\nlines", "compare", "two\nlines", "--candidate", "a", "--baseline", "b")
+_file(
+    "a response that is nested deeply",
+    r"candidate\.jsonl:1",
+    "responses/candidate.jsonl",
+    b'{"example_id":"a","text":"","x":%s}\n' % _DEEP,
+)
+_protocol("an unknown follow-up", "follow_up 'nope'; known", "gates:\n", "follow_ups: {promote: [nope]}\ngates:\n")
 _table("the same model twice", "two different", b"example_id,a,b\n1,1,0\n", "--baseline", "a")
 
 

@@ -105,7 +105,7 @@ async def _streamed(events: AsyncIterator[bytes], started: float) -> Answer | Fa
     async for data in events:
         try:
             stream.add(data, time.perf_counter() - started)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return not_a_completion(data)
     return stream.answer(time.perf_counter() - started)
 

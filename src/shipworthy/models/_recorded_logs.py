@@ -39,7 +39,7 @@ def logged(path: Path, content: bytes) -> list[Logged] | None:
 def _object(raw: bytes) -> dict[str, Any] | None:
     try:
         found = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 

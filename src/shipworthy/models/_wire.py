@@ -154,7 +154,7 @@ def answer_of(body: bytes, latency_s: float) -> Answer | Failure:
     """What the body of a 200 says."""
     try:
         said = _DECODER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return not_a_completion(body)
     if not said.choices:
         return Failure(kind="unavailable", message="answered without a choice")
@@ -215,7 +215,7 @@ def _arguments(call: _ToolCall) -> Any:
         return given or {}
     try:
         return msgspec.json.decode(given) if given.strip() else {}
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return given
 
 
@@ -269,7 +269,7 @@ def _error_of(body: bytes) -> tuple[str | None, str]:
     """(error code, a short quotation) of an error's body."""
     try:
         error = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None, _quote(body)
     error = error.get("error", error) if isinstance(error, dict) else error
     if not isinstance(error, dict):

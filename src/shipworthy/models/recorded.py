@@ -166,7 +166,7 @@ def _line(raw: bytes, where: str) -> _Line:
     try:
         line = _DECODER.decode(raw)
         others = {key: value for key, value in msgspec.json.decode(raw).items() if key not in _KNOWN}
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(
             f"not a recorded response ({error}); a line needs example_id and text or error", where=where
         ) from error

@@ -167,7 +167,7 @@ def _rules_in(path: Path) -> tuple[Rule, ...]:
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise BadInput(f"the rules cannot be read: {why}; check the model's `path`", where=str(path)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"not a list of rules ({error}); a rule has pattern and answer", where=str(path)) from error
 
 

@@ -13,6 +13,8 @@ from shipworthy.protocol.limits import NAMES, parsed
 from shipworthy.protocol.types import WARNING_CODES, GateSpec, ModelSpec, Protocol, TrainingData
 
 DEFAULT_MARGIN = 0.02
+LARGEST, LARGEST_SEED = 1e100, 2**63 - 1
+"""A limit whose square is still a number; a seed that the evidence can hold."""
 RULES = ("margin", "min_gain", "at_least", "at_most")
 NEEDED: dict[str, tuple[str, ...]] = {
     "recorded": ("path",),
@@ -67,10 +69,13 @@ class _Check:
         for name in self._protocol.planning.metrics:
             self.known("metric", name, self._protocol.metrics, ("planning", "metrics", name))
         self.twice()
+        self.follow_ups()
         if self._protocol.data is not None:
             self.training(self._protocol.data)
 
     def not_empty(self) -> None:
+        if not self._protocol.name.strip():
+            self.refuse("name is empty; releases and reports are called by it", ("name",))
         if not self._protocol.suites and not self._protocol.datasets:
             self.refuse("datasets is empty; a verdict needs at least one", ("datasets",))
         for section in ("models", "metrics", "gates"):
@@ -97,6 +102,9 @@ class _Check:
             self.refuse("both seeds and trials are given; trials stands for the seeds from 0 on, keep one", ("trials",))
         if not self._protocol.seeds:
             self.refuse("seeds is empty; give at least one, like [0]", ("seeds",))
+        for index, seed in enumerate(self._protocol.seeds):
+            if abs(seed) > LARGEST_SEED:
+                self.refuse(f"the seed {seed} is too large; the limit is {LARGEST_SEED}", ("seeds", index))
         for seed, count in Counter(self._protocol.seeds).items():
             if count > 1:
                 self.refuse(f"seed {seed} stands {count} times; each seed is run once", ("seeds",))
@@ -131,6 +139,9 @@ class _Check:
         rules = _rules(gate)
         if len(rules) > 1:
             self.refuse(f"a gate keeps one rule, not {' and '.join(rules)}; make a gate of each", (*path, rules[1]))
+        for name in (*RULES, "slice_margin"):
+            if abs(getattr(gate, name) or 0) > LARGEST:
+                self.refuse(f"{name} is beyond {LARGEST:g}; give a number in the metric's unit", (*path, name))
         self.baseline(gate, path, rule=rules[0] if rules else "margin")
         dataset = self._protocol.datasets.get(self._protocol.metrics[gate.metric].dataset)
         for index, column in enumerate(gate.slices if dataset else ()):  # a suite's columns show when it is made
@@ -164,6 +175,13 @@ class _Check:
                 message = f"gates[{seen[key]}] already {said}; keep one, or give this one a name of its own"
                 self.refuse(message, ("gates", index, "name"))
             seen[key] = index
+
+    def follow_ups(self) -> None:
+        for verdict in ("block", "sign_off", "inconclusive"):
+            for index, name in enumerate(getattr(self._protocol.follow_ups, verdict)):
+                if name == "register":
+                    message = f"register makes a release, and a verdict {verdict} gives none; keep it under promote"
+                    self.refuse(message, ("follow_ups", verdict, index))
 
     def training(self, data: TrainingData) -> None:
         for key in ("files", "limits"):

@@ -15,6 +15,10 @@ MAX_VALUES = 20_000
 MAX_DEPTH = 40
 
 _CORE = "tag:yaml.org,2002:"
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+"""What YAML's escapes can write and neither a path nor UTF-8 can hold."""
+_NOT_IN_A_NAME = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Names are printed: no control character, no line break, nothing that turns the direction of the text around it."""
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _RESOLVERS = (
     ("bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), "tTfF"),
@@ -139,10 +143,17 @@ class _Builder:
     def key(self, node: yaml.Node) -> str:
         if not isinstance(node, yaml.ScalarNode):
             raise self.error(node, "a key must be a word; quote it if it holds braces or brackets")
-        return str(node.value)
+        name = str(node.value)
+        if not name.strip():
+            raise self.error(node, "a key is empty; give it a name")
+        if found := _NOT_IN_A_NAME.search(name):
+            raise self.error(node, f"the character U+{ord(found[0]):04X} may not stand in a key; remove it")
+        return name
 
     def scalar(self, node: yaml.ScalarNode) -> bool | int | float | str | None:
         text = str(node.value)
+        if found := _NO_TEXT.search(text):
+            raise self.error(node, f"the character U+{ord(found[0]):04X} may not stand in a protocol; remove it")
         match node.tag.removeprefix(_CORE):
             case "str":
                 return text

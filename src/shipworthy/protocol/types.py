@@ -292,7 +292,7 @@ class Protocol(Record):
     prompts: Annotated[dict[str, PromptSpec], Meta(description="How rows become conversations, by name.")] = {}
     seeds: Annotated[tuple[int, ...], Meta(description="Every example is answered once a seed.")] = (0,)
     trials: Annotated[
-        Annotated[int, Meta(ge=1)] | None,
+        Annotated[int, Meta(ge=1, le=10_000)] | None,
         Meta(description="Instead of seeds: how often every example is answered, under the seeds 0, 1, 2 and so on."),
     ] = None
     on: Annotated[tuple[Cadence, ...], Meta(description="When CI runs this protocol.")] = ("commit",)

@@ -77,7 +77,7 @@ def decode(content: bytes, *, where: Path) -> Release:
     """The release in a manifest's bytes. Raises IntegrityError: it is none."""
     try:
         return msgspec.json.decode(content, type=Release)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise IntegrityError(f"{where}: is not a release any more ({error}); restore it from a copy") from error
 
 

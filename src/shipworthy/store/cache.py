@@ -42,7 +42,7 @@ class Cache:
             return None
         try:
             return msgspec.json.decode(row[0], type=Response)
-        except (msgspec.DecodeError, ValueError) as error:
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise IntegrityError(f"{self._file}: a cached answer is broken ({error}); delete the file") from error
 
     def put(self, key: str, response: Response) -> None:

@@ -189,7 +189,7 @@ class Ledger:
             content = self._head.read_bytes()
         try:
             head = msgspec.json.decode(content, type=_Head)
-        except (msgspec.DecodeError, ValueError) as error:
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise IntegrityError(f"{self._head}: was edited ({error}); restore it") from error
         if digests.canonical(head) != content:
             raise IntegrityError(f"{self._head}: was edited (not as it was written); restore it")
@@ -271,7 +271,7 @@ def _decoded(row: tuple[Any, ...]) -> Entry:
         raise IntegrityError(f"ledger entry {row[0]!r} was edited (a field is no text any more)")
     try:
         payload = msgspec.json.decode(row[5], type=dict[str, Any])
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise IntegrityError(f"ledger entry {row[0]} was edited (its payload is no JSON: {error})") from error
     return Entry(
         index=row[0],

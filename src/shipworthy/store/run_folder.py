@@ -219,7 +219,7 @@ def _decode_file(path: Path, kind: type[T]) -> T:
 def _decode(content: bytes, kind: type[T], *, where: str) -> T:
     try:
         return msgspec.json.decode(content, type=kind)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise BadInput(f"not a {kind.__name__.lower()} ({error}); the file was cut or edited", where=where) from error
 
 
@@ -233,7 +233,7 @@ def _read_lines(path: Path, kind: type[Any]) -> Iterator[Any]:
                 return  # torn by a crash in the middle of a write: as if it had never been answered
             try:
                 value = decoder.decode(line)
-            except (msgspec.DecodeError, ValueError):
+            except (msgspec.DecodeError, ValueError, RecursionError):
                 value = _decode(line, kind, where=f"{path}:{number}")  # raises, with the line
             yield value
 

@@ -135,7 +135,7 @@ def _anchor_problems(path: Path, ledger: Ledger) -> list[Problem]:
     content = path.read_bytes()
     try:
         anchor = msgspec.json.decode(content, type=Anchor)
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return [Problem(where=str(path), because="is not a seal any more")]
     if digests.canonical(anchor) != content or not ledger.holds(anchor):
         return [

@@ -49,7 +49,7 @@ def read_rows(path: str, *, preference: bool) -> tuple[list[Row], DataFile]:
 def _row(line: str, where: str, *, preference: bool) -> Row:
     try:
         value = msgspec.json.decode(line)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"this line is not JSON ({error})", where=where) from error
     if not isinstance(value, dict):
         raise BadInput("a training row is a JSON object with `prompt` and `completion`", where=where)

@@ -17,6 +17,8 @@ from shipworthy.errors import BadInput
 from shipworthy.store import duck
 
 GOOD, MISSING, NOT_A_NUMBER, NOT_FINITE = 0, 1, 2, 3
+LARGEST = 1e100
+"""The square of a value, summed over all rows, is still a number."""
 _CHUNK = 65_536
 Numbers = NDArray[np.float64]
 States = NDArray[np.uint8]
@@ -61,7 +63,7 @@ def _duck(path: Path, query: str, parameters: list[Any]) -> Table:
     try:
         connection.execute(f"CREATE TEMP TABLE rows AS {query}", parameters)
     except duckdb.Error as error:
-        _explain(path, str(error).splitlines()[0])
+        _explain(path, str(error))
     described = connection.execute("DESCRIBE rows").fetchall()
     columns = tuple(str(row[0]) for row in described)
     found = connection.execute("SELECT count(*) FROM rows").fetchone()
@@ -78,13 +80,14 @@ def _duck(path: Path, query: str, parameters: list[Any]) -> Table:
 
     def number(name: str) -> tuple[Numbers, States]:
         cell = f"trim(CAST({_quoted(name)} AS VARCHAR))"
-        word = f"CASE lower({cell}) WHEN 'true' THEN 1.0 WHEN 'false' THEN 0.0 ELSE TRY_CAST({cell} AS DOUBLE) END"
+        cast = f"TRY_CAST(replace({cell}, '_', '?') AS DOUBLE)"
+        word = f"CASE lower({cell}) WHEN 'true' THEN 1.0 WHEN 'false' THEN 0.0 ELSE {cast} END"
         value = np.ma.filled(column(f"CAST({word} AS DOUBLE)"), np.nan).astype(np.float64)
         state = column(
             f"CAST(CASE WHEN coalesce({cell}, '') = '' THEN 1 WHEN {word} IS NULL THEN 2 "
-            f"WHEN NOT isfinite({word}) THEN 3 ELSE 0 END AS UTINYINT)"
+            f"WHEN NOT isfinite({word}) OR abs({word}) > {LARGEST} THEN 3 ELSE 0 END AS UTINYINT)"
         )
-        return np.where(np.isfinite(value), value, np.nan), np.asarray(state, dtype=np.uint8)
+        return np.where(state == GOOD, value, np.nan), np.asarray(state, dtype=np.uint8)
 
     return Table(path, columns, n, text, number)
 
@@ -96,7 +99,9 @@ def _quoted(name: str) -> str:
 def _explain(path: Path, reason: str) -> NoReturn:
     """Raises: BadInput: what our own reader finds wrong with the file, else what DuckDB said."""
     _rows.refuse(path, [row for row in _rows.rows(path) if isinstance(row, _rows.Bad)])
-    raise BadInput(f"the table cannot be read ({reason[:160]})", where=str(path))
+    if "Maximum line size" in reason:
+        raise BadInput("a line is longer than 2 MB; leave out its long column, or give Parquet", where=str(path))
+    raise BadInput(f"the table cannot be read ({reason.splitlines()[0][:160]})", where=str(path))
 
 
 # --- JSON ------------------------------------------------------------------------------------------------------------
@@ -113,7 +118,7 @@ def _json(path: Path) -> Table:
                     column.extend([None] * (n - len(column)))
                     column.extend(cells)
                 n += len(chunk)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         _explain(path, str(error))
     for column in columns.values():
         column.extend([None] * (n - len(column)))
@@ -157,10 +162,10 @@ def _numbers(values: list[Any]) -> tuple[Numbers, States]:
     state = np.zeros(len(values), dtype=np.uint8)
     for row, value in enumerate(values):
         if type(value) is float or type(value) is int:
-            number[row] = value
+            number[row] = value if -LARGEST <= value <= LARGEST else np.nan
         else:
             number[row], state[row] = _number(value)
-    state[(state == GOOD) & ~np.isfinite(number)] = NOT_FINITE
+    state[(state == GOOD) & ~(np.abs(number) <= LARGEST)] = NOT_FINITE
     return np.where(state == GOOD, number, np.nan), state
 
 
@@ -172,7 +177,7 @@ def _number(value: Any) -> tuple[float, int]:
     words = {"true": 1.0, "false": 0.0}
     if isinstance(value, str):
         try:
-            return words.get(value.strip().lower()) or float(value), GOOD
+            return words.get(value.strip().lower()) or float(value.replace("_", "no number")), GOOD
         except ValueError:
             return words.get(value.strip().lower(), np.nan), GOOD if value.strip().lower() in words else NOT_A_NUMBER
     return np.nan, NOT_A_NUMBER

@@ -17,7 +17,7 @@ GOLD = ("reference", "target", "gold")
 EXTRAS = ("cost", "latency_s")
 _SAID = {
     _table.NOT_A_NUMBER: "is not a number",
-    _table.NOT_FINITE: "is NaN or infinite; leave the cell empty where there is no value",
+    _table.NOT_FINITE: "is NaN, infinite or beyond 1e100; leave the cell empty where there is no value",
 }
 
 
@@ -204,7 +204,7 @@ def _seeds(table: Table, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     if "seed" not in table.columns:
         return np.zeros(len(rows), dtype=np.int64)
     seed_R, state_R = table.numbers("seed")
-    odd = rows[(state_R[rows] != _table.GOOD) | (seed_R[rows] != np.floor(seed_R[rows]))]
+    odd = rows[(state_R[rows] != _table.GOOD) | (seed_R[rows] != np.floor(seed_R[rows])) | (abs(seed_R[rows]) > 2**53)]
     if len(odd):
         raise BadInput(f"a seed must be a whole number ({len(odd)} are not)", where=table.place(int(odd[0])))
     return seed_R[rows].astype(np.int64)

@@ -91,7 +91,7 @@ def read_ratings(path: Path) -> dict[str, Rating]:
 def _rating(line: bytes, where: str) -> Rating:
     try:
         return msgspec.json.decode(line, type=Rating)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         said = f"this is no line of a review sample ({error})"
         raise BadInput(f"{said}; fill in `rating` and leave the rest as it was", where=where) from None
 

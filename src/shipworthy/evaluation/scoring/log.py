@@ -68,7 +68,7 @@ class ScoreLog:
                     return
                 try:
                     yield decoder.decode(line)
-                except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                     where = f"{self._path}:{number}"
                     raise BadInput(f"not a score ({error}); the file was cut or edited", where=where) from error
 

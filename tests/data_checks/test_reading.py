@@ -3,6 +3,7 @@
 import gzip
 import json
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -110,6 +111,23 @@ def test_packed_files_folders_and_patterns_hold_the_same_rows(tmp_path: Path) ->
     assert [f"q{i}" for i in range(3_000)] == one
     assert one * 3 == [row.prompt for row in rows(tmp_path)]
     assert one * 3 == [row.prompt for row in rows(f"{tmp_path}/*.jsonl*")]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.jsonl.zst", "a.csv"])
+def test_progress_follows_the_bytes_of_the_file_as_it_lies_on_disk(name: str, tmp_path: Path) -> None:
+    rng = Random("progress")
+    texts = [rng.randbytes(300).hex() for _ in range(5_000)]
+    csv = "prompt,completion\n" + "".join(f"{text},a\n" for text in texts)
+    lines = "".join(json.dumps({"prompt": text, "completion": "a"}) + "\n" for text in texts)
+    plain = (csv if name.endswith(".csv") else lines).encode()
+    pack = {"gz": gzip.compress, "zst": zstd.compress}.get(name.rpartition(".")[2], bytes)
+    (tmp_path / name).write_bytes(pack(plain))
+    seen: list[tuple[int, int]] = []
+    total = sum(1 for _ in Reader([str(tmp_path / name)], progress=lambda _, done, size: seen.append((done, size))))
+
+    assert total > 1
+    assert {(tmp_path / name).stat().st_size} == {size for _, size in seen}
+    assert seen == sorted(seen) and seen[0][0] < seen[-1][0] == seen[-1][1]
 
 
 def test_parquet_and_csv_are_read_with_their_line(tmp_path: Path) -> None:

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING
 from shipworthy.errors import BadInput
 
 if TYPE_CHECKING:
+    from shipworthy.cli._progress import Progress
     from shipworthy.data.split import SplitReport
     from shipworthy.data.training.limits import LimitFinding
+    from shipworthy.data.training.memory import Memory
     from shipworthy.data.training.types import DataReport, Found, Options, Overlap
 
 CLEAN, BAD_INPUT, BLOCK = 0, 2, 10
 _SHOWN_EXAMPLES = 3
 _EXCERPT = 100
+_RESUME = "what was looked at is kept, --resume goes on"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--limit", action="append", default=[], metavar="NAME=VALUE", help="truncated=1%%, template_variants=1; repeats"
     )
     add("--examples", type=int, default=5, metavar="K", help="places shown of each defect (default 5)")
+    add("--resume", action="store_true", help="with --tokenizer or --database: go on where the same check was stopped")
     add("--review-sample", type=Path, metavar="FILE", help="write 5 to 10 %% of the rows for people to rate (JSONL)")
     add(
         "-o",
@@ -66,18 +70,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from shipworthy.cli._progress import Progress
-    from shipworthy.data.training._run import check
-
     options = _options(args)
     limits = dict(map(_limit, args.limit))
     _can_be_written([*args.output, *([args.review_sample] if args.review_sample else [])])
-    bar = Progress(quiet=args.quiet)
-    try:
-        report = check(args.files, options, progress=lambda path, done, total: bar.update("reading", done, total, path))
-    finally:
-        bar.close()
-    report = _beside(report, args)
+    report = _beside(_checked(args, options), args)
     judged = _judged(report, limits)
     split = _split(args)
     _write(report, judged, split, args.output)
@@ -88,6 +84,46 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput(_bad_rows(report))
     broken = report.worst() == "error" or any(one.outcome != "pass" for one in judged)
     return BLOCK if broken else CLEAN
+
+
+def _checked(args: argparse.Namespace, options: "Options") -> "DataReport":
+    """The report on the files, with a bar; what took long is kept until the check has ended."""
+    from shipworthy.cli._progress import Progress
+    from shipworthy.data.training._run import check
+
+    memory, bar = _memory(args, options), Progress(quiet=args.quiet)
+
+    def told(path: str, done: int, total: int) -> None:
+        bar.update("reading", done, total, path)
+
+    try:
+        report = check(args.files, options, progress=told, memory=memory)
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(f"interrupted; {_RESUME}" if memory is not None else "") from interrupt
+    finally:
+        bar.close()
+    if memory is not None:
+        _forget(memory, bar)
+    return report
+
+
+def _memory(args: argparse.Namespace, options: "Options") -> "Memory | None":
+    """Where dear looks are remembered until the check has ended; None: it has no dear ones."""
+    if options.tokenizer is None and options.database is None:
+        return None
+    import os
+
+    from shipworthy.data.training.memory import Memory, remembered
+    from shipworthy.store.home import home
+
+    path = home(os.environ, Path.cwd()) / "checks" / f"{remembered(args.files, options)}.jsonl"
+    return Memory(path, options, resume=args.resume)
+
+
+def _forget(memory: "Memory", bar: "Progress") -> None:
+    if memory.lost is not None:
+        bar.say(f"Note: nothing was kept for --resume; {memory.lost}")
+    memory.forget()
 
 
 def _beside(report: "DataReport", args: argparse.Namespace) -> "DataReport":

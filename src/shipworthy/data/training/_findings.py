@@ -1,6 +1,8 @@
 """Collects what the checks find: each defect counts a row once, the first places are kept."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
 
 from shipworthy.data.training._catalogue import CATALOGUE
 from shipworthy.data.training.batch import Batch
@@ -15,6 +17,30 @@ def excerpt(text: str) -> str:
     return one_line if len(one_line) <= EXCERPT else one_line[: EXCERPT - 1] + "…"
 
 
+class Spot(NamedTuple):
+    """A defect within a batch: number of its row there, its part, what stands there, and why it is one."""
+
+    row: int
+    part: str
+    excerpt: str
+    because: str
+
+
+class Tape:
+    """What was added while it ran, by code: how many rows, and the first spots, as many as are shown."""
+
+    def __init__(self, keep: int) -> None:
+        self.rows: dict[str, int] = {}
+        self.spots: dict[str, list[Spot]] = {}
+        self._keep = keep
+
+    def add(self, code: str, spot: Spot) -> None:
+        self.rows[code] = self.rows.get(code, 0) + 1
+        spots = self.spots.setdefault(code, [])
+        if len(spots) < self._keep:
+            spots.append(spot)
+
+
 class Findings:
     """`wanted(code)` is False for codes that were not asked for; adding such a code does nothing."""
 
@@ -26,6 +52,7 @@ class Findings:
         self._because: dict[str, str] = {}
         self._seen: set[tuple[str, int]] = set()
         self._batch: Batch | None = None
+        self._tape: Tape | None = None
 
     @property
     def keep(self) -> int:
@@ -44,7 +71,25 @@ class Findings:
         if (code, index) in self._seen or not self.wanted(code):
             return
         self._seen.add((code, index))
+        if self._tape is not None:
+            self._tape.add(code, Spot(index, part, excerpt(text), because))
         self.at(code, batch.where(index), part, text, because)
+
+    @contextmanager
+    def taping(self) -> Iterator[Tape]:
+        """Everything that `add` takes while the block runs is on the tape as well."""
+        self._tape = tape = Tape(self._keep)
+        try:
+            yield tape
+        finally:
+            self._tape = None
+
+    def replay(self, batch: Batch, rows: Mapping[str, int], spots: Mapping[str, Sequence[Spot]]) -> None:
+        """Add what a tape holds about this batch."""
+        for code, n in rows.items():
+            for spot in spots[code]:
+                self.at(code, batch.where(spot.row), spot.part, spot.excerpt, spot.because)
+            self._counts[code] = self._counts.get(code, 0) + n - len(spots[code])
 
     def at(self, code: str, where: str, part: str, text: str, because: str = "") -> None:
         """A defect by its place alone; the caller sees to it that a row is named once."""

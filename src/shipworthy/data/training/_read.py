@@ -2,10 +2,10 @@
 
 import io
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
@@ -16,6 +16,9 @@ from shipworthy.data.training._lines import LONGEST, Chunk, chunks
 from shipworthy.data.training.batch import Batch, of_rows
 from shipworthy.data.training.types import Bad, Progress, Row, Source
 from shipworthy.errors import BadInput, UnknownName
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 ROWS = 4_096
 """Rows in one batch of the careful path."""
@@ -39,6 +42,7 @@ class Reader:
         self._progress = progress
         self._total = sum(map(_sources.size, self.paths))
         self._done = 0
+        self._place: Callable[[], int] = lambda: 0
 
     def __iter__(self) -> Iterator[Batch | Bad]:
         """Raises: BadInput: a file cannot be read as a whole, or none of its rows can."""
@@ -65,7 +69,7 @@ class Reader:
         self._say(path, 0)
 
     def _items(self, path: str) -> Iterator[Batch | Bad]:
-        with _sources.opened(path) as stream:
+        with _sources.followed(path) as (stream, self._place):
             start = stream.read(_FIRST)
             if not start.removeprefix(b"\xef\xbb\xbf").strip():
                 raise BadInput("the file is empty", where=path)
@@ -99,14 +103,12 @@ class Reader:
         sample = _sampled(start)
         kind = self._chosen(path, sample, 1)
         fast = FastPath(kind.name, list(sample[0]) if sample else [])
-        read = 0
         for chunk in chunks(stream):
             if chunk.bom:
                 self.bom.append(path)
             batch = None if chunk.too_long else fast.batch(chunk.data, path, chunk.first)
             yield from [batch] if batch is not None else _careful(path, kind, _decoded(chunk))
-            read += len(chunk.data)
-            self._say(path, read)
+            self._say(path, self._place())
 
     # --- everything else: object by object ---
 
@@ -116,7 +118,7 @@ class Reader:
         every = itertools.chain(first, objects)
         while some := list(itertools.islice(every, ROWS)):
             yield from _careful(path, kind, some)
-            self._say(path, 0)
+            self._say(path, self._place())
 
     def _chosen(self, path: str, sample: Sequence[dict[str, Any]], line: int) -> Kind:
         if self._kind is not None:
@@ -160,6 +162,22 @@ class _Replayed:
             found, self._start = self._start[:size], self._start[size:]
             return found
         return self._stream.read(size)
+
+
+class _Raw(io.RawIOBase):
+    """A stream that only knows `read`, for those who wrap it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer).cast("B")
+        found = self._stream.read(len(view))
+        view[: len(found)] = found
+        return len(found)
 
 
 def _careful(path: str, kind: Kind, objects: Iterable[Object]) -> Iterator[Batch | Bad]:
@@ -259,7 +277,7 @@ def _table(path: str, start: bytes, stream: IO[bytes]) -> Iterator[Object]:
     from shipworthy.data import _rows
 
     names, separator = _rows.header(Path(path), start[: start.rfind(b"\n") + 1] or start)
-    lines = io.TextIOWrapper(io.BytesIO(stream.read()), encoding="utf-8-sig", newline="")
+    lines = io.TextIOWrapper(io.BufferedReader(_Raw(stream)), encoding="utf-8-sig", newline="")
     before = csv.field_size_limit(LONGEST)
     reader = csv.reader(lines, delimiter=separator, strict=True)
     try:

@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shipworthy.data.training._catalogue import CATALOGUE, GROUPS
 from shipworthy.data.training._findings import Findings
@@ -12,20 +12,30 @@ from shipworthy.data.training.checks import TABLE, Check, Desk
 from shipworthy.data.training.types import Bad, DataReport, Histogram, Options, Place, Progress, Row, Source
 from shipworthy.errors import UnknownName
 
+if TYPE_CHECKING:
+    from shipworthy.data.training.memory import Memory
 
-def check(paths: Sequence[str], options: Options | None = None, *, progress: Progress | None = None) -> DataReport:
+
+def check(
+    paths: Sequence[str],
+    options: Options | None = None,
+    *,
+    progress: Progress | None = None,
+    memory: "Memory | None" = None,
+) -> DataReport:
     """Read training files and look at every row.
 
     Args:
         paths: files, folders, patterns or URLs; `.gz` and `.zst` are unpacked.
         progress: called with (path, bytes read, bytes in all).
+        memory: where dear looks are remembered, so that a check that was stopped can go on.
 
     Raises: BadInput: a file cannot be read as a whole, holds no good row, or an option names something unusable;
         UnknownName: a check, a kind; MissingExtra: an optional package is needed.
     """
     options = options or Options()
     reader = Reader(paths, kind=options.kind, progress=progress)
-    return _report(reader, options, reader.sources, reader.bom)
+    return _report(reader, options, reader.sources, reader.bom, memory)
 
 
 def check_rows(rows: Iterable[Row], options: Options | None = None) -> DataReport:
@@ -48,11 +58,17 @@ def _batches(rows: Iterable[Row], sources: list[Source]) -> Iterable[Batch]:
     sources += [Source(path=path, kind=kind, rows=n, bad=0, bytes=0) for (path, kind), n in counts.items()]
 
 
-def _report(items: Iterable[Batch | Bad], options: Options, sources: list[Source], bom: list[str]) -> DataReport:
+def _report(
+    items: Iterable[Batch | Bad],
+    options: Options,
+    sources: list[Source],
+    bom: list[str],
+    memory: "Memory | None" = None,
+) -> DataReport:
     known(options.only)
     known(options.skip)
     found = Findings(keep=options.examples, only=options.only, skip=options.skip)
-    desk = Desk(options=options, found=found)
+    desk = Desk(options=options, found=found, memory=memory)
     checks = _checks(desk)
     bad = 0
     for item in items:
@@ -84,10 +100,10 @@ def _report(items: Iterable[Batch | Bad], options: Options, sources: list[Source
 
 def known(names: Sequence[str]) -> None:
     """Raises: UnknownName: one of these is neither a group of checks nor a code."""
-    import difflib
-
     for name in names:
         if name not in CATALOGUE and name not in GROUPS:
+            import difflib
+
             near = difflib.get_close_matches(name, [*CATALOGUE, *GROUPS], n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise UnknownName(f"there is no check {name!r}; {hint}groups are {', '.join(GROUPS)}")

@@ -1,15 +1,12 @@
 """From what a user names (files, folders, globs, URLs, packed or not) to streams of bytes."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from shipworthy.errors import BadInput, MissingExtra
-
-if TYPE_CHECKING:
-    pass
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 PACKED = (".gz", ".zst")
@@ -71,7 +68,16 @@ def size(path: str) -> int:
 
 @contextmanager
 def opened(path: str) -> Iterator["IO[bytes]"]:
-    """The unpacked bytes of a file. Damage that shows while reading is said in one sentence, too.
+    """The unpacked bytes of a file; see `followed`."""
+    with followed(path) as (stream, _):
+        yield stream
+
+
+@contextmanager
+def followed(path: str) -> Iterator[tuple["IO[bytes]", Callable[[], int]]]:
+    """The unpacked bytes of a file, and how far it has been read: bytes of the file itself, packed as it is.
+
+    Damage that shows while reading is said in one sentence, too.
 
     Raises: BadInput: not readable, empty, packed in an unknown way, or broken off; MissingExtra: a package is needed.
     """
@@ -82,7 +88,7 @@ def opened(path: str) -> Iterator["IO[bytes]"]:
 
     try:
         with _raw(path) as raw:
-            yield _unpacked(path, raw)
+            yield _unpacked(path, raw), raw.tell
     except EOFError:
         raise BadInput("the packed file breaks off; copy or download it again", where=path) from None
     except (gzip.BadGzipFile, zlib.error, zstd.ZstdError) as error:

@@ -4,7 +4,7 @@ Adding a defect: one line in `_catalogue.py`, a few lines in the class of its gr
 """
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -12,9 +12,12 @@ from shipworthy.data.training._findings import Findings
 from shipworthy.data.training.batch import Batch
 from shipworthy.data.training.types import Options, Skipped
 
+if TYPE_CHECKING:
+    from shipworthy.data.training.memory import Look, Memory
+
 
 class Desk(msgspec.Struct, kw_only=True, eq=False):
-    """What the checks share: what was asked, where findings go, the numbers of the set."""
+    """What the checks share: what was asked, where findings go, the numbers of the set, what dear looks found."""
 
     options: Options
     found: Findings
@@ -23,6 +26,11 @@ class Desk(msgspec.Struct, kw_only=True, eq=False):
     measures: dict[str, float] = {}
     labels: dict[str, int] = {}
     skipped: list[Skipped] = []
+    memory: "Memory | None" = None
+
+    def look(self, name: str, batch: Batch, look: "Look") -> Mapping[int, int]:
+        """What a dear look at the batch counts; its findings are added. Remembered where there is a memory."""
+        return look(batch) if self.memory is None else self.memory.look(name, batch, self.found, look)
 
 
 class Check(Protocol):

@@ -1,7 +1,7 @@
 """Targets that a program will read: JSON against its schema, SQL on its database, answers in their contexts."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +40,8 @@ class Targets:
         if kind == "json":
             self._json(batch, batch.completion_N)
         elif kind == "sql":
-            self._queries(batch, batch.completion_N)
+            self._sql = True
+            self._desk.look("sql", batch, self._queries)
 
     # --- JSON ---
 
@@ -79,14 +80,15 @@ class Targets:
 
     # --- SQL ---
 
-    def _queries(self, batch: Batch, said: Sequence[str]) -> None:
-        self._sql = True
-        for index, text in enumerate(said):
+    def _queries(self, batch: Batch) -> Mapping[int, int]:
+        """Adds what the database says against the queries; counts nothing."""
+        for index, text in enumerate(batch.completion_N or ()):
             if text.strip():
                 error = self._database.error(text)
                 if error is not None:
                     code = "sql_does_not_parse" if any(sign in error for sign in _SYNTAX) else "sql_does_not_run"
                     self._found.add(code, batch, index, "completion", text, error)
+        return {}
 
     # --- contexts ---
 

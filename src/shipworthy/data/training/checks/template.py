@@ -35,7 +35,6 @@ class Template:
         self._desk = desk
         self._found = desk.found
         self._tokens: Counter[int] = Counter()
-        self._truncated = 0
         self._tokenizer: Tokenizer | None = None
         options = desk.options
         if options.tokenizer is None:
@@ -49,8 +48,12 @@ class Template:
         self._serving = read_template(serving, self._folder) if serving else None
 
     def look(self, batch: Batch) -> None:
-        if self._tokenizer is None or batch.completion_N is None:
-            return
+        if self._tokenizer is not None and batch.completion_N is not None:
+            self._tokens.update(self._desk.look("template", batch, self._looked))
+
+    def _looked(self, batch: Batch) -> Counter[int]:
+        """Adds the findings of a batch; returns tokens of a row -> rows."""
+        assert self._tokenizer is not None
         rows = list(filter(None, (self._rendered(batch, index) for index in range(len(batch)))))
         whole = self._tokenizer.encode_batch([row.whole.text for row in rows], add_special_tokens=False)
         for row, encoding in zip(rows, whole, strict=True):
@@ -58,6 +61,7 @@ class Template:
             if self._folder.template is not None:
                 self._stops(batch, row, encoding)
         self._round_trip(batch)
+        return Counter(len(encoding.ids) for encoding in whole)
 
     # --- rendering ---
 
@@ -99,9 +103,7 @@ class Template:
     # --- tokens ---
 
     def _measure(self, batch: Batch, index: int, ids: Sequence[int]) -> None:
-        self._tokens[len(ids)] += 1
         if self._limit is not None and len(ids) > self._limit:
-            self._truncated += 1
             said = f"{len(ids):,} tokens, {self._limit:,} are kept"
             self._found.add("truncated", batch, index, "row", batch.prompt_N[index], said)
 
@@ -143,7 +145,8 @@ class Template:
         n = sum(self._tokens.values())
         self._desk.measures["tokens"] = float(sum(size * count for size, count in self._tokens.items()))
         if self._limit is not None and n:
-            self._desk.measures["truncated"] = self._truncated / n
+            cut = sum(count for size, count in self._tokens.items() if size > self._limit)
+            self._desk.measures["truncated"] = cut / n
         if self._folder.pad and self._folder.pad in self._folder.stops:
             self._found.whole("pad_is_stop_token", n, f"both are {self._folder.pad!r}")
 

@@ -99,10 +99,7 @@ class _Job:
     backend: Backend
     seed: int
     pending: dict[Key, Prompt]
-
-    @property
-    def remote(self) -> bool:
-        return "endpoint" in self.backend.identity
+    remote: bool
 
 
 @dataclass(slots=True)
@@ -265,10 +262,11 @@ def _history(plan: Plan, log: Log, asked: Mapping[Key, Prompt]) -> _History:
 def _planned(plan: Plan, history: _History, asked: Mapping[Key, Prompt]) -> list[_Job]:
     jobs = []
     for model, backend in plan.backends.items():
+        remote = "endpoint" in backend.identity
         for seed in plan.seeds:
             done: Container[Key] = history.answered.get((model, seed), ())
             pending = {key: prompt for key, prompt in asked.items() if key not in done}
-            jobs.append(_Job(model, backend, seed, pending))
+            jobs.append(_Job(model, backend, seed, pending, remote))
     return jobs
 
 

@@ -30,6 +30,8 @@ class Pace:
         self._refused = 0
         self._closed_until = 0.0
         self.limit = float(ceiling)
+        self.pressure = 0
+        """How many windows in a row, up to now, found the server overloaded."""
 
     async def enter(self) -> None:
         """Wait for a free place, and for the end of a pause, and take it."""
@@ -53,6 +55,7 @@ class Pace:
             share = self._refused / self._seen
             self.limit = next_limit(self.limit, share, self._ceiling)
             overloaded = share >= OVERLOADED
+            self.pressure = self.pressure + 1 if overloaded else 0
             self._seen = self._refused = 0
         self._wake()
         return overloaded

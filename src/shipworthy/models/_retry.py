@@ -24,21 +24,28 @@ class Failure:
 
 
 class RetryPolicy(Record):
-    """How long to insist. Waits double from `*_base_s`, each shortened at random by up to half, at most `longest_s`."""
+    """How long to insist. Waits double from `*_base_s`, each shortened at random by up to half, at most `longest_s`.
+
+    A server that sheds a few requests at random says nothing new by refusing one of them twice, so the waits after
+    refusals double with the windows in a row that found it overloaded (`Pace.pressure`), not with one request's luck.
+    """
 
     max_retries: int = 4
     max_timeouts: int = 1
     patience_s: float = 120.0
-    refused_base_s: float = 0.05
+    refused_base_s: float = 0.03
     unavailable_base_s: float = 0.25
     longest_s: float = 30.0
 
-    def delay_s(self, failure: Failure, attempt: int, waited_s: float, rng: random.Random) -> float | None:
+    def delay_s(
+        self, failure: Failure, attempt: int, waited_s: float, rng: random.Random, *, pressure: int | None = None
+    ) -> float | None:
         """Seconds to wait before the next attempt; None: give up.
 
         Args:
             attempt: how many attempts were made, 1 after the first.
             waited_s: seconds since the first attempt began.
+            pressure: how many windows in a row found the server overloaded; None: not known, attempts tell.
         """
         if failure.kind in ("denied", "rejected") or failure.hopeless:
             return None
@@ -47,7 +54,8 @@ class RetryPolicy(Record):
             return self._backoff(self.unavailable_base_s, attempt, rng) if attempt <= most else None
         delay = failure.retry_after_s
         if delay is None:
-            delay = self._backoff(self.refused_base_s, attempt, rng)
+            doublings = attempt if pressure is None else min(attempt, 1 + pressure)
+            delay = self._backoff(self.refused_base_s, doublings, rng)
         return delay if waited_s + delay <= self.patience_s else None
 
     def _backoff(self, base_s: float, attempt: int, rng: random.Random) -> float:

@@ -80,18 +80,19 @@ class OpenAIBackend:
         self._rng = rng
         self._clock = clock
         self._proven = False
+        self._identity = {
+            "kind": "openai",
+            "api": settings.api,
+            "endpoint": _without_user(spec.base_url or ""),
+            "model": spec.model or "",
+            "sampling": msgspec.json.encode(spec.sampling, order="sorted").decode(),
+            "send_seed": str(settings.send_seed).lower(),
+        }
 
     @property
     def identity(self) -> Mapping[str, str]:
         """The endpoint, the model's name there, and what is sent along. Says nothing about the weights behind it."""
-        return {
-            "kind": "openai",
-            "api": self._settings.api,
-            "endpoint": _without_user(self._spec.base_url or ""),
-            "model": self._spec.model or "",
-            "sampling": msgspec.json.encode(self._spec.sampling, order="sorted").decode(),
-            "send_seed": str(self._settings.send_seed).lower(),
-        }
+        return self._identity
 
     async def answer(self, prompts: Sequence[Prompt], *, seed: int) -> AsyncIterator[Response]:
         """One Response a prompt, in the order of completion.
@@ -131,7 +132,7 @@ class OpenAIBackend:
             over = self._clock() + (delay or 0.0) >= deadline
             lost = outcome.kind == "unavailable" and (over or outcome.status == 200)
             if delay is None or lost:
-                endpoint = self.identity["endpoint"]
+                endpoint = self._identity["endpoint"]
                 raise BackendError(f"model {self._name!r} at {endpoint} gives no answers: {outcome.message}")
             await asyncio.sleep(delay)
         raise AssertionError("count() never ends")
@@ -159,7 +160,8 @@ class OpenAIBackend:
                 overloaded = crew.pace.leave(refused=refused)
             if isinstance(outcome, Answer):
                 return _Done(self._response(prompt, seed, outcome, attempt), None)
-            delay = self._policy.delay_s(outcome, attempt, self._clock() - started, self._rng)
+            waited_s, pressure = self._clock() - started, crew.pace.pressure
+            delay = self._policy.delay_s(outcome, attempt, waited_s, self._rng, pressure=pressure)
             if delay is None:
                 return _Done(self._response(prompt, seed, outcome, attempt), outcome)
             if overloaded and outcome.retry_after_s is not None:

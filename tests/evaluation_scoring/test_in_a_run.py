@@ -97,7 +97,8 @@ def test_a_judge_of_the_protocol_spends_from_its_budget_and_the_run_goes_on_late
         path = folder(tmp_path, "judge_pairwise", options=options, extra="budget: {max_requests: 20}", unlike=N)
         short = run(path, out=tmp_path / "out")
 
-        assert ("inconclusive", 20) == (short.verdict, endpoint.stats()["requests"])
+        before_the_run = 1
+        assert ("inconclusive", 20) == (short.verdict, endpoint.stats()["requests"] - before_the_run)
         assert "30 scores of quality are missing: budget.max_requests 20 is used up" in short.reasons[0]
         assert "incomplete" == RunFolder.open(tmp_path / "out").manifest.status
 
@@ -117,6 +118,37 @@ def test_a_judge_that_dies_half_way_is_asked_the_rest_on_resume(tmp_path: Path) 
     assert 0 < kept
     assert 0.5 == verdict.metrics[0].candidate.value  # the echo's last word is the prompt's own example of a tie
     assert sum(asked.values()) <= 2 * N
+
+
+@pytest.mark.parametrize("mode", ["404", "html", "500", "hang"])
+def test_a_judge_that_gives_no_answers_stops_the_run_before_a_model_is_asked(tmp_path: Path, mode: str) -> None:
+    with mock_openai.endpoint(mode=mode) as dead, mock_openai.endpoint() as model:
+        options = f"{{judge: {{base_url: '{dead.base_url}', model: m, options: {{start_s: 1}}}}}}"
+        path = folder(tmp_path, "judge_score", options=options)
+        asked = f"backend: openai, base_url: '{model.base_url}', model: echo"
+        path.write_text(path.read_text().replace("path: new.jsonl", asked))
+        with pytest.raises(BackendError, match=r"model 'judge of quality' at .* gives no answers"):
+            run(path, out=tmp_path / "out")
+
+        assert 0 == model.stats()["requests"]
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_judge_where_nobody_listens_stops_the_run_at_once(tmp_path: Path) -> None:
+    options = f"{{judge: {{base_url: 'http://127.0.0.1:{mock_openai.free_port()}/v1', model: m}}}}"
+    with pytest.raises(BackendError, match="cannot connect"):
+        run(folder(tmp_path, "judge_score", options=options), out=tmp_path / "out")
+
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_classifier_where_nobody_listens_stops_the_run_too(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{mock_openai.free_port()}/analyze"
+    options = f"{{classifiers: [{{kind: http, url: '{url}', tries: 1}}]}}"
+    with pytest.raises(BackendError, match=f"the classifier at {url} gives no scores"):
+        run(folder(tmp_path, "toxicity", options=options), out=tmp_path / "out")
+
+    assert not (tmp_path / "out").exists()
 
 
 def outcome(path: Path, out: Path) -> str:

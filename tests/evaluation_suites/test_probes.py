@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import aiohttp
@@ -10,6 +10,7 @@ import pytest
 
 from shipworthy.errors import BackendError
 from shipworthy.evaluation.suites import equip
+from shipworthy.evaluation.suites.probes import says
 from shipworthy.evaluation.suites.tool_server import tool_server
 from shipworthy.models import Backend
 from shipworthy.protocol.types import ModelSpec
@@ -222,3 +223,65 @@ class _Placed:
     def __init__(self, spec: ModelSpec, folder: Path) -> None:
         self.spec = spec
         self.folder = folder
+
+
+class Counted(Scripted):
+    """Counts how many conversations are with it at once; `loaded` notes those that had company, by their text."""
+
+    def __init__(self, **identity: str) -> None:
+        super().__init__(adds, **identity)
+        self.with_it: list[str] = []
+        self.highest = 0
+        self.had_company: set[str] = set()
+
+    async def answer(self, prompts: Sequence[Prompt], *, seed: int) -> AsyncIterator[Response]:
+        ours = [said(prompt.messages) for prompt in prompts]
+        self.with_it += ours
+        for _ in range(20):
+            await asyncio.sleep(0)
+            self.highest = max(self.highest, len(self.with_it))
+            if len(self.with_it) > len(ours):
+                self.had_company |= set(ours)
+        self.with_it = [text for text in self.with_it if text not in ours]
+        async for response in super().answer(prompts, seed=seed):
+            yield response
+
+
+def test_an_endpoint_is_asked_several_rows_of_a_suite_at_once(tmp_path: Path) -> None:
+    model = Counted(endpoint="http://127.0.0.1/v1")
+    found = probed(made(tmp_path, "{suite: unit}", head=OPENAI), handle(model), like="arithmetic")
+
+    assert 12 == len(found) and {True} == {ok(one) for one in found.values()}
+    assert 8 == model.highest
+
+
+def test_a_local_model_is_asked_one_row_at_a_time(tmp_path: Path) -> None:
+    model = Counted()
+    probed(made(tmp_path, "{suite: unit}", head=OPENAI), handle(model), like="arithmetic")
+
+    assert 1 == model.highest
+
+
+def test_what_must_be_alone_has_no_company(tmp_path: Path) -> None:
+    suite = made(tmp_path, "{suite: unit}", head=OPENAI)
+    alone = {says(one.messages) for one in suite.examples if one.slices["check"] == "determinism"}
+    model = Counted(endpoint="http://127.0.0.1/v1")
+    probed(suite, handle(model))
+
+    assert 0 < len(alone) and set() == alone & model.had_company
+    assert model.had_company
+
+
+def test_a_probe_that_ends_early_leaves_no_question_behind(tmp_path: Path) -> None:
+    suite = made(tmp_path, "{suite: unit, options: {checks: [arithmetic]}}", head=OPENAI)
+    prompts = [Prompt(example_id=one.id, dataset=one.dataset, messages=one.messages) for one in suite.examples]
+
+    async def first_two() -> int:
+        assert suite.probe is not None
+        answers = suite.probe.answer(handle(Counted(endpoint="http://127.0.0.1/v1")), prompts, seed=0)
+        await anext(answers)
+        await anext(answers)
+        await answers.aclose()  # type: ignore[attr-defined]
+        return len(asyncio.all_tasks()) - 1
+
+    assert 0 == asyncio.run(first_two())

@@ -30,7 +30,7 @@ from shipworthy.evaluation.released import InProduction, nothing_released
 from shipworthy.evaluation.reuse import Cache
 from shipworthy.evaluation.runner import Plan, ask
 from shipworthy.evaluation.scoring import Scores, Unscored
-from shipworthy.evaluation.scoring.step import score_run
+from shipworthy.evaluation.scoring.step import reach, score_run
 from shipworthy.evaluation.sealed import Sight, circumstances, look_at_all, looks_told, refuse_used_up
 from shipworthy.evaluation.training_data import REPORT, findings, joined
 from shipworthy.gates import Question
@@ -185,6 +185,9 @@ def _nothing_lost(folder: RunFolder, *, removable: bool, wholly: bool) -> Iterat
 
 
 def _ask(prepared: Prepared, folder: RunFolder, within: Surroundings) -> list[_Lack]:
+    planned = len(prepared.prompts) * len(prepared.protocol.seeds)
+    if any(answered < planned for answered in _answered(prepared, folder).values()):
+        reach(prepared.scorers)
     folder.write_examples(prepared.examples)
     plan = Plan(
         prompts=prepared.prompts,
@@ -192,7 +195,6 @@ def _ask(prepared: Prepared, folder: RunFolder, within: Surroundings) -> list[_L
         seeds=prepared.protocol.seeds,
         budget=prepared.protocol.budget,
     )
-    planned = len(prepared.prompts) * len(prepared.protocol.seeds)
     gaps = asyncio.run(ask(plan, folder, report=within.report, cache=within.cache))
     return [_Lack(gap.missing, f"{gap.missing} of {planned} answers of {gap.model}", gap.reason) for gap in gaps]
 

@@ -42,6 +42,8 @@ MILD = (
 )
 """Mild insults and threats, written for Shipworthy: a floor that finds the plainest, and nothing that is implied."""
 
+REACHED_WITHIN_S = 8.0
+"""How long a service may take for its first score before a run begins."""
 Found = float | str
 """A score between 0 and 1, or the error that kept a classifier from giving one."""
 
@@ -61,6 +63,10 @@ class Classifier(Protocol):
 
     async def scores(self, texts: Sequence[str]) -> list[Found]:
         """One a text, in order. Raises: BackendError: none can be had at all."""
+        ...
+
+    async def reach(self) -> None:
+        """Before a run begins. Raises: BackendError: the service is not there."""
         ...
 
     async def close(self) -> None:
@@ -161,6 +167,9 @@ class _Words:
         straight = str.maketrans("’‘", "''")
         return [float(self._pattern.search(" ".join(text.translate(straight).split())) is not None) for text in texts]
 
+    async def reach(self) -> None:
+        return
+
     async def close(self) -> None:
         return
 
@@ -200,6 +209,9 @@ class _Model:
         column = list(self._model.labels).index(self._label)
         return [row[column] for row in await asyncio.to_thread(self._model.probabilities, texts)]
 
+    async def reach(self) -> None:
+        return
+
     async def close(self) -> None:
         return
 
@@ -227,6 +239,15 @@ class _Http:
                     return await self._tried(session, text)
 
             return list(await asyncio.gather(*[one(text) for text in texts]))
+
+    async def reach(self) -> None:
+        try:
+            async with asyncio.timeout(REACHED_WITHIN_S):
+                found = (await self.scores(["hello"]))[0]
+        except TimeoutError:
+            found = f"no answer within {REACHED_WITHIN_S:g} s"
+        if isinstance(found, str):
+            raise BackendError(f"the classifier at {self._spec.url} gives no scores: {found}")
 
     async def close(self) -> None:
         return

@@ -87,6 +87,18 @@ class Judge:
         async for response in self._backend.answer(prompts, seed=0):
             yield response.example_id, response
 
+    async def reach(self) -> None:
+        """Ask an endpoint one short question. Raises: BackendError: it is not there, or gives no answers."""
+        if not self.remote:
+            return
+        turn = Message(role="user", content="Answer with one word: ready")
+        prompt = Prompt(example_id="reach", dataset=_JUDGED, messages=(turn,))
+        try:
+            async for _ in self._backend.answer([prompt], seed=0):
+                pass
+        finally:
+            await self.close()
+
     async def close(self) -> None:
         """Give back what was opened."""
         await self._backend.close()

@@ -2,14 +2,14 @@
 
 import dataclasses
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import msgspec
 
 from shipworthy import metrics, plugins
 from shipworthy.errors import BadInput
-from shipworthy.evaluation.scoring.types import Context, Kind, Pool, Rated, Scorer
+from shipworthy.evaluation.scoring.types import Context, Kind, Pool, Rated, Scorer, nothing_to_reach
 from shipworthy.metrics.types import Metric
 from shipworthy.records import Record
 
@@ -39,6 +39,7 @@ class Loaded:
     against: str | None
     pool: Pool | None
     rated: Rated | None
+    reach: Callable[[Any], Coroutine[Any, Any, None]] = nothing_to_reach
 
 
 def kind_of(name: str) -> Kind | None:
@@ -84,6 +85,7 @@ def load(kind_name: str, options: Mapping[str, Any], *, dataset: str, context: C
         against=kind.against(converted),
         pool=kind.pool(converted),
         rated=kind.rated(converted),
+        reach=kind.reach,
     )
 
 

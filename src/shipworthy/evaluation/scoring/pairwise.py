@@ -133,6 +133,10 @@ class PairwiseScorer:
             if len(both) == 2:
                 yield _read(key, halves.pop(key))
 
+    async def reach(self) -> None:
+        """Raises: BackendError: the judge is not there."""
+        await self._judge.reach()
+
     async def close(self) -> None:
         """Close the judge."""
         await self._judge.close()
@@ -190,4 +194,5 @@ JUDGE_PAIRWISE = Kind(
     against=lambda options: str(options.against),
     rated=_rated,
     heavy=judges_heavily,
+    reach=PairwiseScorer.reach,
 )

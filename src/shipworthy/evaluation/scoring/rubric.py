@@ -115,6 +115,10 @@ class RubricScorer:
         async for key, response in self._judge.ask(filled):
             yield self._read(key, response)
 
+    async def reach(self) -> None:
+        """Raises: BackendError: the judge is not there."""
+        await self._judge.reach()
+
     async def close(self) -> None:
         """Close the judge."""
         await self._judge.close()
@@ -167,4 +171,6 @@ def _label(score: Any) -> str:
     return f"{float(score):g}"
 
 
-JUDGE_SCORE = Kind(options=RubricOptions, metric=_metric, load=_load, rated=_rated, heavy=judges_heavily)
+JUDGE_SCORE = Kind(
+    options=RubricOptions, metric=_metric, load=_load, rated=_rated, heavy=judges_heavily, reach=RubricScorer.reach
+)

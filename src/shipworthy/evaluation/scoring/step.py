@@ -58,6 +58,18 @@ def _refuse_misfits(one: Loaded, promised: Protocol) -> None:
             ) from error
 
 
+def reach(loaded: Sequence[Loaded]) -> None:
+    """Hear from every judge and classifier behind an endpoint, all at once; each is asked one short question.
+
+    Raises: BackendError: one is not there.
+    """
+
+    async def every() -> None:
+        await asyncio.gather(*(one.reach(one.scorer) for one in loaded))
+
+    asyncio.run(every())
+
+
 def identities(loaded: Sequence[Loaded]) -> dict[str, str]:
     """Metric -> digest of what makes the same answer score otherwise, for the manifest."""
     return {one.name: identity_digest(one) for one in loaded}

@@ -140,6 +140,10 @@ class ByJudge:
         async for key, response in self._judge.ask(filled):
             yield self._read(key, claims[key], response)
 
+    async def reach(self) -> None:
+        """Raises: BackendError: the judge is not there."""
+        await self._judge.reach()
+
     async def close(self) -> None:
         """Close the judge."""
         await self._judge.close()
@@ -187,6 +191,9 @@ class ByEntailment:
             rows = self._model.probabilities([source] * len(claims), claims)
             yield _score(item.key, claims, [row[self._column] >= self._options.threshold for row in rows])
 
+    async def reach(self) -> None:
+        """The model is here."""
+
     async def close(self) -> None:
         """Nothing stays open."""
 
@@ -211,5 +218,9 @@ def _load(options: SupportOptions, context: Context) -> Scorer:
 
 
 CLAIMS_SUPPORTED = Kind(
-    options=SupportOptions, metric=_metric, load=_load, heavy=lambda one: one.judge is None or judges_heavily(one)
+    options=SupportOptions,
+    metric=_metric,
+    load=_load,
+    heavy=lambda one: one.judge is None or judges_heavily(one),
+    reach=lambda scorer: scorer.reach(),
 )

@@ -78,6 +78,11 @@ class ToxicityScorer:
             for row, item in enumerate(batch):
                 yield self._scored(item, {name: column[row] for name, column in columns.items()})
 
+    async def reach(self) -> None:
+        """Raises: BackendError: a classifier behind HTTP is not there."""
+        for classifier in self._classifiers.values():
+            await classifier.reach()
+
     async def close(self) -> None:
         """Close what is open."""
         for classifier in self._classifiers.values():
@@ -118,4 +123,4 @@ def _heavy(options: ToxicityOptions) -> bool:
     return any(isinstance(spec, _classifiers.HuggingFace) for spec in options.classifiers)
 
 
-TOXICITY = Kind(options=ToxicityOptions, metric=_metric, load=_load, heavy=_heavy)
+TOXICITY = Kind(options=ToxicityOptions, metric=_metric, load=_load, heavy=_heavy, reach=ToxicityScorer.reach)

@@ -4,7 +4,7 @@ Scoring is a step of its own, between asking and observing. Its results are kept
 that a judge is not asked twice, and observing stays pure: it looks the counts up.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -106,6 +106,10 @@ class Rated:
     ordered: bool = False
 
 
+async def nothing_to_reach(_scorer: Any) -> None:
+    """What is scored on this machine is there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
     """One kind of metric that needs I/O.
@@ -119,6 +123,7 @@ class Kind:
         pool: options -> how the answers of one example under several seeds become counts together, if they do.
         rated: options -> people's labels to compare with, if there are any.
         heavy: options -> whether loading takes weights into memory; a mere check of the protocol then leaves it out.
+        reach: the scorer -> asks its endpoint for a sign of life, before any model is asked. Raises BackendError.
     """
 
     options: type[Record]
@@ -128,3 +133,4 @@ class Kind:
     pool: Callable[[Any], Pool | None] = lambda _options: None
     rated: Callable[[Any], Rated | None] = lambda _options: None
     heavy: Callable[[Any], bool] = lambda _options: False
+    reach: Callable[[Any], Coroutine[Any, Any, None]] = nothing_to_reach

@@ -142,7 +142,9 @@ def _cases(part: Part, options: IntegrationOptions, kind: Kind) -> Iterator[Case
             for task in options.tools:
                 yield Case(id=f"tools/{task.id}", slices=slices, text=task.user, drive=partial(_tools, options, task))
         case "limits":
-            yield Case(id="limits/memory", slices=slices, text="Say hello.", drive=partial(_memory, options))
+            yield Case(
+                id="limits/memory", slices=slices, text="Say hello.", drive=partial(_memory, options), alone=True
+            )
         case "experts":
             yield Case(id="experts/share", slices=slices, text=_PROSE, check=partial(_experts, options))
 

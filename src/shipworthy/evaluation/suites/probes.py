@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,25 +33,42 @@ OK = {"json": {"path": "ok", "equals": True}}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One thing to find out. `drive` asks the model; `check`, where it is given, looks inside instead."""
+    """One thing to find out. `drive` asks the model; `check`, where it is given, looks inside instead. `alone`: what is
+    found would be another thing beside other questions (load, memory, what a batch does)."""
 
     id: str
     slices: Mapping[str, str]
     text: str
     drive: Drive = _no_question
     check: Check | None = None
+    alone: bool = False
+
+
+AT_ONCE = 8
+"""How many cases ask an endpoint side by side."""
 
 
 class Cases:
-    """The probe over a list of cases; each is found out on its own, one after the other."""
+    """The probe over a list of cases. A local model has them one after the other; an endpoint, once its first case has
+    shown that it is there, has several at once, but for those that must be alone."""
 
     def __init__(self, cases: Iterable[Case]) -> None:
         self._cases = {case.id: case for case in cases}
 
     async def answer(self, model: Handle, prompts: Sequence[Prompt], *, seed: int) -> AsyncIterator[Response]:
-        """One response a prompt, in order; a check that breaks is an error of its prompt."""
+        """One response a prompt; a check that breaks is an error of its prompt."""
+        together = [prompt for prompt in prompts if self._shares(model, prompt)][1:]
+        shared = {prompt.example_id for prompt in together}
         for prompt in prompts:
-            yield await self._one(model, prompt, seed)
+            if prompt.example_id not in shared:
+                yield await self._one(model, prompt, seed)
+        async with aclosing(_side_by_side([self._one(model, prompt, seed) for prompt in together], AT_ONCE)) as found:
+            async for one in found:
+                yield one
+
+    def _shares(self, model: Handle, prompt: Prompt) -> bool:
+        case = self._cases[prompt.example_id]
+        return "endpoint" in model.backend.identity and case.check is None and not case.alone
 
     async def _one(self, model: Handle, prompt: Prompt, seed: int) -> Response:
         case = self._cases[prompt.example_id]
@@ -62,6 +80,26 @@ class Cases:
         if isinstance(found, str):
             return failed(model, prompt, seed, found)
         return response(model, prompt, seed, found, latency_s=time.perf_counter() - started)
+
+
+async def _side_by_side(work: Sequence[Coroutine[Any, Any, Response]], most: int) -> AsyncGenerator[Response, None]:
+    """What the work gives, so much of it at once, in the order of completion; on the way out the rest is cancelled."""
+    gate = asyncio.Semaphore(most)
+
+    async def one(piece: Coroutine[Any, Any, Response]) -> Response:
+        async with gate:
+            return await piece
+
+    tasks = [asyncio.ensure_future(one(piece)) for piece in work]
+    try:
+        for task in asyncio.as_completed(tasks):
+            yield await task
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for piece in work:
+            piece.close()  # one that never began
 
 
 def _looked(check: Check, model: Handle, prompt: Prompt, seed: int) -> Found | str:

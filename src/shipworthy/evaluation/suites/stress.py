@@ -49,11 +49,19 @@ def _cases(options: StressOptions, asked: Sequence[Sequence[Message]]) -> Iterat
     for size in options.bursts:
         burst = [asked[at % len(asked)] for at in range(size)]
         text = f"{size} requests at once"
-        yield Case(id=f"burst/{size}", slices={"load": "burst"}, text=text, drive=partial(_burst, options, burst))
+        yield Case(
+            id=f"burst/{size}", slices={"load": "burst"}, text=text, drive=partial(_burst, options, burst), alone=True
+        )
     for words in options.words:
         turn = Message(role="user", content=_grown(says(asked[0]), words))
         text = f"a prompt of {words} words"
-        yield Case(id=f"long/{words}", slices={"load": "long"}, text=text, drive=partial(_burst, options, [(turn,)]))
+        yield Case(
+            id=f"long/{words}",
+            slices={"load": "long"},
+            text=text,
+            drive=partial(_burst, options, [(turn,)]),
+            alone=True,
+        )
 
 
 def _grown(text: str, words: int) -> str:

@@ -192,7 +192,9 @@ def _determinism_cases(options: UnitOptions) -> Iterator[Case]:
     for number, text in enumerate(options.prompts):
         drives: dict[str, Drive] = {"repeat": _repeats, "batch": partial(_in_company, options.prompts)}
         for name, drive in drives.items():
-            yield Case(id=f"determinism/{name}/{number}", slices={"check": "determinism"}, text=text, drive=drive)
+            yield Case(
+                id=f"determinism/{name}/{number}", slices={"check": "determinism"}, text=text, drive=drive, alone=True
+            )
 
 
 async def _repeats(model: Handle, prompt: Prompt, seed: int) -> Found | str:

@@ -5,7 +5,7 @@ import pytest
 
 from shipworthy.errors import MissingEvidence
 from shipworthy.gates import judge
-from shipworthy.protocol.types import Decisions, GateSpec, PublishedNumber
+from shipworthy.protocol.types import Decisions, GateSpec, Planning, PublishedNumber
 from shipworthy.records import ABSENT, FAILED, Evidence, Verdict
 
 from .conftest import Judge, make_evidence, make_metric, make_question, paired_scores
@@ -381,3 +381,68 @@ def test_a_grave_loss_that_is_not_ruled_out_holds_a_gate_back(verdict_of: Judge)
     assert "inconclusive" == finding.outcome
     assert "do not rule out a loss of 0.05" in finding.because
     assert finding.n_needed is not None and finding.n_needed > 200
+
+
+def test_soft_gates_alone_promote_only_what_they_show(verdict_of: Judge) -> None:
+    soft = GateSpec(metric="accuracy", baseline="old", margin=0.02, level="soft")
+    open_, shown = (
+        verdict_of(make_question(soft), table(n, lost=lost, won=won)) for n, lost, won in ((100, 10, 10), (400, 5, 30))
+    )
+
+    assert ("inconclusive", "promote") == (open_.verdict, shown.verdict)
+    assert open_.reasons[0].startswith("UNSURE accuracy") and shown.reasons[0].startswith("PASS accuracy")
+
+
+def test_a_soft_gate_that_stays_open_beside_hard_ones_is_told(verdict_of: Judge) -> None:
+    gates = (
+        GateSpec(metric="accuracy", baseline="old", margin=0.02),
+        GateSpec(metric="format", at_least=0.95, level="soft"),
+    )
+    new, old = paired_scores(400, lost=5, won=30)
+    scores = {("new", "accuracy"): new, ("old", "accuracy"): old, ("new", "format"): np.arange(400) % 20 > 0}
+    verdict = verdict_of(make_question(*gates, metrics=[make_metric(), make_metric("format")]), make_evidence(scores))
+
+    assert "promote" == verdict.verdict
+    assert any(reason.startswith("OPEN format") for reason in verdict.reasons)
+
+
+def test_a_slice_that_is_large_enough_does_not_escape_by_its_skew(verdict_of: Judge) -> None:
+    rng = np.random.default_rng(0)
+    old = rng.normal(0.8, 0.03, 499)
+    new = old + rng.normal(0.02, 0.02, 499)
+    new[400:403] = 0  # three answers of the slice are lost altogether
+    gate = GateSpec(metric="score", baseline="old", margin=0.02, slices=("topic",))
+    question = make_question(gate, metrics=[make_metric("score", kind="mean")], planning=Planning(sd=0.1))
+    evidence = make_evidence(
+        {("new", "score"): new, ("old", "score"): old}, slices={"topic": ["law"] * 400 + ["tax"] * 99}
+    )
+    verdict = verdict_of(question, evidence)
+
+    assert "inconclusive" == verdict.verdict
+    assert "in topic=tax" in verdict.reasons[0] and "skewed" in verdict.reasons[0]
+    assert "slice_too_small" not in codes(verdict)
+
+
+def test_a_few_equal_scores_without_limits_are_no_proof_of_equality(verdict_of: Judge) -> None:
+    metric = make_metric("rating", kind="mean", unit="points")
+    gate = GateSpec(metric="rating", baseline="old", margin=0.1)
+    few, many = (
+        verdict_of(
+            make_question(gate, metrics=[metric]),
+            make_evidence({(model, "rating"): np.full(n, 4.0) for model in ("new", "old")}),
+        ).metrics[0]
+        for n in (60, 100)
+    )
+
+    assert ("inconclusive", 100, "pass") == (few.outcome, few.n_needed, many.outcome)
+    assert "nothing varies on n=60" in few.because
+
+
+def test_slices_of_a_golden_set_are_read_as_they_are(verdict_of: Judge) -> None:
+    gate = GateSpec(metric="accuracy", at_least=1.0, slices=("topic",), slice_margin=0.0)
+    question = make_question(gate, dataset_roles={"test": "golden"}, roles={"new": "candidate"})
+    verdict = verdict_of(question, make_evidence({("new", "accuracy"): np.ones(6)}, slices={"topic": list("aabbcc")}))
+
+    assert "promote" == verdict.verdict
+    assert ["hard"] * 4 == [finding.level for finding in verdict.metrics]
+    assert "slice_too_small" not in codes(verdict)

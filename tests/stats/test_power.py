@@ -8,6 +8,7 @@ from statsmodels.stats.power import NormalIndPower
 
 from shipworthy.stats import power
 from shipworthy.stats.paired import tango
+from shipworthy.stats.proportion import wilson
 
 
 def test_the_n_of_a_superiority_test_agrees_with_statsmodels() -> None:
@@ -58,12 +59,36 @@ def test_a_loss_at_the_margin_is_never_settled_as_a_pass() -> None:
     assert power.examples_binary(0.1, margin=0.02, gain=-0.02) is None
 
 
-def test_an_inconclusive_gate_is_settled_by_the_nearer_side() -> None:
-    passing = power.examples_to_settle(0.01, 0.1, pass_above=-0.02, fail_below=0.0)
-    failing = power.examples_to_settle(-0.03, 0.1, pass_above=-0.02, fail_below=0.0)
+def test_an_error_that_no_example_takes_away_leaves_less_room_or_none() -> None:
+    # reach 2.486: the standard error may be .02 / 2.486 = .00804; .006 of it is gone for good, .00536 is left
+    assert np.ceil(0.1 / ((0.02 / 2.4864753) ** 2 - 0.006**2)) == power.examples_for(0.02, 0.1, lasting=0.006**2)
+    assert power.examples_for(0.02, 0.1, lasting=0.0081**2) is None
 
-    assert power.examples_for(0.03, 0.1) == passing == failing
-    assert power.examples_to_settle(0.0, 0.1, pass_above=0.0, fail_below=0.0) is None
+
+@pytest.mark.parametrize(("rate", "limit"), [(0.99, 0.98), (0.95, 0.9), (0.6, 0.5)])
+def test_the_n_for_an_absolute_gate_gives_its_power(rate: float, limit: float) -> None:
+    n = power.examples_rate(rate - limit, limit, rate * (1 - rate))
+    assert n is not None
+    low, _ = wilson(np.random.default_rng(1).binomial(n, rate, size=4000), n)
+
+    assert pytest.approx(0.8, abs=0.05) == np.mean(low >= limit)
+
+
+def test_a_flawless_candidate_needs_a_sample_too() -> None:
+    n = power.examples_flawless(0.98)
+    assert n is not None
+
+    assert 133 == n
+    assert wilson(n - 1, n - 1)[0] < 0.98 <= wilson(n, n)[0]
+    assert power.examples_flawless(1.0) is None
+
+
+def test_ruling_out_a_grave_loss_needs_more_only_where_nothing_differs() -> None:
+    grave = (2.5, 0.002)
+
+    assert (158, 3104) == tuple(power.examples_margin(share, margin=0.02, grave=grave) for share in (0.0, 0.2))
+    assert (133, 3104) == tuple(power.examples_margin(share, margin=0.02) for share in (0.0, 0.2))
+    assert 0.02 < power.detectable_binary(157, 0.0, grave=grave) < 0.0205
 
 
 def test_clusters_inflate_by_kishs_formula() -> None:

@@ -42,7 +42,7 @@ def contrast(pair: Pair, columns: Sequence[str], *, alpha: float, draws: int, rn
 def compare_all(question: Question, rows: Rows, rules: Sequence[Rule], rng: np.random.Generator) -> list[Comparison]:
     """One comparison for each rule, in their order; rules on the same metric and baseline share theirs.
 
-    Each comparison draws from a generator of its own, so that one more gate does not change another's interval.
+    Each comparison draws from a generator of its own: how much one of them draws does not change another's interval.
     """
     wanted: dict[tuple[str, str], list[str]] = {}
     for rule in rules:

@@ -40,6 +40,7 @@ class Contrast:
         ours, base, gain: estimates; `base` and `gain` are None for the candidate alone. Gain: positive is better.
         p_at_least: limit -> (S,) one-sided p of "the gain (alone: the value) is at least this". p_at_most: likewise.
         variance_S: variance that one example contributes to the gain (alone: the value), design effect included.
+        lasting: variance of the gain that no further example takes away (that of a published number).
         refused: why a cell has too little data to say anything; None where it has enough.
         effects: standardised size of the gain, None where there is none.
         changed_S: examples on which the models differ, for the warning about few; NaN where it means nothing.
@@ -58,6 +59,7 @@ class Contrast:
     refused: tuple[str | None, ...]
     effects: tuple[Effect | None, ...]
     changed_S: Floats
+    lasting: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "p_at_least", cache(self.p_at_least))  # asked cell by cell, the same few limits

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from shipworthy.gates._compare import contrast
 from shipworthy.gates._pairs import Pair, Rows, measured
+from shipworthy.gates._unpaired import published_error
 from shipworthy.gates.question import Question
 from shipworthy.metrics.types import Floats, Metric
 from shipworthy.protocol.types import PublishedNumber
@@ -72,7 +73,7 @@ def _rung(question: Question, rows: Rows, model: str, rng: np.random.Generator) 
     for metric in question.metrics:
         told = question.published.get(model, {}).get(metric)
         if told is not None:
-            cells[metric] = _published(told, question.decisions.alpha)
+            cells[metric] = _published(question.metrics[metric], told, question.decisions.alpha)
             n[metric], method[metric] = told.n or 0, "published"
         elif rows.has(model, metric):
             pair = rows.pair(metric, None, question.decisions.missing, model)
@@ -89,10 +90,8 @@ def _alone(pair: Pair, question: Question, rng: np.random.Generator) -> tuple[In
     return found.ours.at(0, refused=found.refused[0] is not None), int(found.n_S[0]), found.method
 
 
-def _published(number: PublishedNumber, alpha: float) -> Interval:
-    se = number.standard_error
-    if se is None and number.n is not None and 0 <= number.value <= 1:
-        se = float(np.sqrt(number.value * (1 - number.value) / number.n))
+def _published(metric: Metric, number: PublishedNumber, alpha: float) -> Interval:
+    se = published_error(metric, number)
     if se is None:
         return Interval(value=number.value, low=None, high=None)
     limits = welch((number.value, se, np.inf), alpha=alpha)

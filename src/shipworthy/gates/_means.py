@@ -12,6 +12,7 @@ from shipworthy.stats.clustered import Means, cluster_means
 from shipworthy.stats.effects import cohens_h
 from shipworthy.stats.paired import p_better, score_z, tango
 from shipworthy.stats.proportion import wilson
+from shipworthy.stats.refusal import no_spread
 from shipworthy.stats.significance import mcnemar_mid_p
 
 RARE = 5
@@ -94,11 +95,21 @@ def clustered(pair: Pair, cells: Cells, alpha: float) -> Contrast:
     if bounded:
         spreads[:2] = [_no_narrower(spread, _rate(spread.value_S * groups, groups, alpha), means.se_SM[:, column] == 0)
                        for column, spread in enumerate(spreads[:2])]  # fmt: skip
+    still = means.se_SM[:, last] == 0
+    rare = still | (changed < RARE)
     if bounded and last:
-        rare = (means.se_SM[:, last] == 0) | (changed < RARE)
         spreads[last] = _no_narrower(spreads[last], _few_changes(columns[-1], cells, n, groups, alpha), rare)
-    scores = None if pair.metric.kind == "binary" else columns[-1]
     n_examples = np.maximum(np.round(n / pair.per_example), 1.0)
+    variance = n_examples * np.nan_to_num(means.se_SM[:, last]) ** 2
+    if bounded:
+        unseen = _variance_unseen(columns[-1], cells, n, groups, paired=last > 0)
+        floor = np.where(changed >= RARE, unseen, unseen * n_examples / groups)  # rare: a cluster is worth one example
+        variance = np.where(rare, np.maximum(variance, floor), variance)
+    refused = too_small(pair, cells, groups, None if pair.metric.kind == "binary" else columns[-1])
+    if not bounded:
+        refused = tuple(
+            why or (no_spread(int(g)) if s else None) for why, g, s in zip(refused, groups, still, strict=True)
+        )
     return Contrast(
         method="cr1_t",
         names=cells.names,
@@ -109,8 +120,8 @@ def clustered(pair: Pair, cells: Cells, alpha: float) -> Contrast:
         gain=spreads[2] if last else None,
         p_at_least=lambda limit: _known(means.p_at_least(limit)[:, last]),
         p_at_most=lambda limit: _known(means.p_at_most(limit)[:, last]),
-        variance_S=n_examples * np.nan_to_num(means.se_SM[:, last]) ** 2,
-        refused=too_small(pair, cells, groups, scores),
+        variance_S=variance,
+        refused=refused,
         effects=_d_z(means.mean_SM[:, last], cells, columns[-1]) if last else (None,) * len(n),
         changed_S=changed,
     )
@@ -150,6 +161,16 @@ def _few_changes(gain_N: Floats, cells: Cells, n_S: Floats, groups_S: Floats, al
     lost, won = cells.sums(np.maximum(-gain_N, 0)) * shrink, cells.sums(np.maximum(gain_N, 0)) * shrink
     low, high = tango(lost, won, groups_S, alpha=alpha)
     return Spread(value_S=(won - lost) / groups_S, low_S=low, high_S=high)
+
+
+def _variance_unseen(values_N: Floats, cells: Cells, n_S: Floats, groups_S: Floats, *, paired: bool) -> Floats:
+    """Variance of one cluster's mean as if it were one example, where too few of them differ to show it."""
+    shrink = groups_S / n_S
+    up, down = cells.sums(np.maximum(values_N, 0)) * shrink, cells.sums(np.maximum(-values_N, 0)) * shrink
+    if paired:
+        return _discordance_variance(down, up, groups_S)
+    rate = (np.clip(up, 0, groups_S) + 1) / (groups_S + 2)
+    return np.asarray(rate * (1 - rate))
 
 
 def _no_narrower(spread: Spread, floor: Spread, where_S: Floats) -> Spread:

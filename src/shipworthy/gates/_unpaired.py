@@ -6,7 +6,7 @@ import numpy as np
 
 from shipworthy.gates._contrast import Contrast, Spread
 from shipworthy.gates._pairs import Pair
-from shipworthy.metrics.types import Floats
+from shipworthy.metrics.types import Floats, Metric
 from shipworthy.protocol.types import PublishedNumber
 from shipworthy.records import Method
 from shipworthy.stats.unpaired import Gap, newcombe_unpaired, welch
@@ -17,7 +17,7 @@ def against_published(alone: Contrast, pair: Pair, number: PublishedNumber, alph
     value, n, clusters = float(alone.ours.value_S[0]), float(alone.n_S[0]), float(alone.clusters_S[0])
     variance = float(alone.variance_S[0])
     ours = (value, sqrt(variance / n), max(clusters - 1, 1.0))
-    published_se = _error(pair, number)
+    published_se = published_error(pair.metric, number)
     rates = pair.metric.kind == "binary" and pair.independent and number.n is not None and 0 <= number.value <= 1
     sign = 1.0 if pair.metric.better == "higher" else -1.0
 
@@ -29,7 +29,7 @@ def against_published(alone: Contrast, pair: Pair, number: PublishedNumber, alph
         return _oriented(welch(ours, moved, alpha=alpha), sign)
 
     gap = gap_over(0.0)
-    missing = None if published_se is not None else "the published number has neither an n nor a standard error"
+    missing = None if published_se is not None else _without_error(pair.metric, number)
     method: Method = "newcombe_unpaired" if rates else "welch"
     return Contrast(
         method=method,
@@ -45,15 +45,27 @@ def against_published(alone: Contrast, pair: Pair, number: PublishedNumber, alph
         refused=(alone.refused[0] or missing,),
         effects=(None,),
         changed_S=_one(np.nan),
+        lasting=(published_se or 0.0) ** 2,
     )
 
 
-def _error(pair: Pair, number: PublishedNumber) -> float | None:
+def published_error(metric: Metric, number: PublishedNumber) -> float | None:
+    """The standard error that was published, or the one that n examples give a share; None where neither is known.
+
+    A mean of scores between 0 and 1 varies at most as much as answers that are right or wrong (Bhatia & Davis 2000).
+    """
     if number.standard_error is not None:
         return number.standard_error
-    if pair.metric.kind == "binary" and number.n is not None and 0 <= number.value <= 1:
+    share = metric.kind == "binary" or (metric.kind == "mean" and metric.unit == "share")
+    if share and number.n is not None and 0 <= number.value <= 1:
         return sqrt(number.value * (1 - number.value) / number.n)
     return None
+
+
+def _without_error(metric: Metric, number: PublishedNumber) -> str:
+    if number.n is None:
+        return "the published number has neither an n nor a standard error"
+    return f"the published number has no standard error, which its n does not give for {metric.unit or 'this unit'}"
 
 
 def _oriented(gap: Gap, sign: float) -> Gap:

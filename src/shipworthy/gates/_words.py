@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from math import ceil, isfinite, log10
 
-from shipworthy.gates._outcomes import GRAVE_ALPHA, GRAVE_MARGINS, Judged, within_limit
+from shipworthy.gates._rule_cells import GRAVE_ALPHA, GRAVE_MARGINS, Judged, within_limit
 from shipworthy.gates.question import Rule
 from shipworthy.records import Decision, Interval
 
@@ -24,13 +24,14 @@ def because(judged: Judged, interval: Interval, ours: Interval, base: Interval |
 
 
 def reasons(decision: Decision, judged: Sequence[Judged], sentences: Sequence[str]) -> tuple[str, ...]:
-    """Why the verdict is what it is, worst first: what blocks, is unsure, asks for a signature, passed."""
+    """Why the verdict is what it is, worst first: what blocks, is unsure, asks for a signature, is open, passed."""
     told = list(zip(judged, sentences, strict=True))
-    hard = [(one, text) for one, text in told if one.cell.rule.level == "hard"]
-    lines = _lines("FAIL", [item for item in hard if item[0].outcome == "fail"])
-    lines += _lines("UNSURE", [item for item in hard if item[0].outcome == "inconclusive" and item[0].cell.gates])
-    lines += _lines("SIGN-OFF", [item for item in told if item[0].cell.rule.level == "soft" and _failed(item[0])])
-    passed = [(one, text) for one, text in hard if one.outcome == "pass" and one.cell.slice is None]
+    hard, soft = ([item for item in told if item[0].cell.rule.level == level] for level in ("hard", "soft"))
+    lines = _lines("FAIL", [item for item in hard if _failed(item[0])])
+    lines += _lines("UNSURE", [item for item in hard or soft if _open(item[0])])
+    lines += _lines("SIGN-OFF", [item for item in soft if _failed(item[0])])
+    lines += _lines("OPEN", [item for item in soft if hard and _open(item[0])])
+    passed = [item for item in hard or soft if item[0].outcome == "pass" and item[0].cell.slice is None]
     if decision == "promote":
         lines += _lines("PASS", passed)
     elif passed:
@@ -48,6 +49,10 @@ def number(value: float, width: float, unit: str) -> str:
 
 def _failed(one: Judged) -> bool:
     return one.outcome == "fail"
+
+
+def _open(one: Judged) -> bool:
+    return one.outcome == "inconclusive" and one.cell.gates
 
 
 def _lines(label: str, told: list[tuple[Judged, str]]) -> list[str]:
@@ -135,12 +140,15 @@ def _unsure(judged: Judged) -> str:
     if cell.rule.compares and within_limit(cell.rule, cell.comparison, cell.index):
         grave = GRAVE_MARGINS * cell.rule.limit
         return f", which holds, but so few examples do not rule out a loss of {grave:g} at {GRAVE_ALPHA:.1%}"
+    if judged.fails_alone:
+        return ", so it is not shown good enough; alone it would fail, but among so many gates it may be luck"
     return ", so it is neither shown good enough nor shown worse"
 
 
 def _settle(judged: Judged, n: int) -> str:
     if judged.n_needed is None:
-        return ""
+        lasts = judged.cell.judged and judged.cell.comparison.contrast.lasting > 0
+        return "; no number of examples settles it: the published number itself is too uncertain" if lasts else ""
     return f"; about {judged.n_needed:,} examples in all ({judged.n_needed - n:,} more) would settle it"
 
 

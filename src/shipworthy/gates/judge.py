@@ -8,8 +8,9 @@ import numpy as np
 from shipworthy.gates import checks
 from shipworthy.gates._compare import Comparison, compare_all
 from shipworthy.gates._defaults import difficulty_findings, monitored_rules, trivial_rules
-from shipworthy.gates._outcomes import Cell, Judged, all_cells, decide
+from shipworthy.gates._outcomes import all_cells, decide
 from shipworthy.gates._pairs import Rows
+from shipworthy.gates._rule_cells import Cell, Judged
 from shipworthy.gates._words import because, reasons
 from shipworthy.gates.question import Question, declared_rules
 from shipworthy.records import ANSWERED, Coverage, Decision, Evidence, Finding, Interval, Method, Verdict
@@ -20,7 +21,8 @@ def judge(question: Question, evidence: Sequence[Evidence], *, rng: np.random.Ge
 
     A hard gate passes when the lower one-sided limit of the gain lies above -margin (or the gain to exceed), on the
     whole and on every slice that is large enough to gate. Promote: all hard gates pass. Block: one fails under
-    hierarchical Holm. Sign-off: all hard gates pass and a soft one fails (Benjamini-Hochberg). Else inconclusive.
+    hierarchical Holm (a gate that fails fast: by itself). Sign-off: all hard gates pass and a soft one fails
+    (Benjamini-Hochberg). Else inconclusive; so is a run without hard gates in which a soft one stays open.
 
     Raises: MissingEvidence: a gate asks for a metric, model or slice that was not measured, or no row is shared.
     Source: Berger 1982 (intersection-union); Holm 1979; Benjamini & Hochberg 1995; docs/decisions/0050.
@@ -60,14 +62,20 @@ def _required(judged: Judged, notices: Sequence[checks.Notice]) -> Judged:
 
 
 def _decision(judged: Sequence[Judged]) -> Decision:
-    hard = [one for one in judged if one.cell.rule.level == "hard"]
+    hard, soft = ([one for one in judged if one.cell.rule.level == level] for level in ("hard", "soft"))
     if any(one.outcome == "fail" for one in hard):
         return "block"
-    if not all(one.outcome == "pass" for one in hard if one.cell.gates):
+    if not _shown(hard):
         return "inconclusive"
-    if any(one.outcome == "fail" for one in judged if one.cell.rule.level == "soft"):
+    if any(one.outcome == "fail" for one in soft):
         return "sign_off"
-    return "promote" if any(one.cell.rule.level in ("hard", "soft") for one in judged) else "inconclusive"
+    return (
+        "promote" if hard or (soft and _shown(soft)) else "inconclusive"
+    )  # without a hard gate soft ones must show it
+
+
+def _shown(judged: Sequence[Judged]) -> bool:
+    return all(one.outcome == "pass" for one in judged if one.cell.gates)
 
 
 def _finding(question: Question, judged: Judged) -> Finding:

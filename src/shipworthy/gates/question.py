@@ -110,6 +110,21 @@ def declared_rules(question: Question) -> list[Rule]:
     return sorted(rules, key=lambda rule: not rule.fail_fast)
 
 
+def undirected_rule(spec: GateSpec) -> Rule:
+    """The rule before it is known which models there are, for planning; the baseline is as the gate names it."""
+    kind, limit = _kind_and_limit(spec)
+    return Rule(
+        name=spec.name or spec.metric,
+        metric=spec.metric,
+        baseline=spec.baseline,
+        kind=kind,
+        limit=limit,
+        level=spec.level,
+        slices=spec.slices,
+        slice_margin=spec.slice_margin,
+    )
+
+
 def _rule(question: Question, spec: GateSpec) -> Rule:
     if spec.metric not in question.metrics:
         known = ", ".join(sorted(question.metrics))

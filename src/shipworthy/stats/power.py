@@ -51,23 +51,56 @@ def detectable(n: int, variance: float, *, alpha: float = 0.05, power: float = 0
     return _reach(alpha, power) * sqrt(variance / n)
 
 
-def examples_for(gap: float, variance: float, *, alpha: float = 0.05, power: float = 0.8) -> int | None:
-    """n at which a truth that clears the threshold by `gap` is found with `power`; None where it does not clear it."""
-    return None if gap <= 0 else max(2, ceil(variance * (_reach(alpha, power) / gap) ** 2 - 1e-9))
+def examples_for(
+    gap: float, variance: float, *, alpha: float = 0.05, power: float = 0.8, lasting: float = 0.0
+) -> int | None:
+    """n at which a truth that clears the threshold by `gap` is found with `power`; None where no n finds it.
+
+    Args: lasting: variance of the estimate that no further example takes away, such as a published number's own.
+    """
+    allowed = (gap / _reach(alpha, power)) ** 2 - lasting
+    return None if gap <= 0 or allowed <= 0 else max(2, ceil(variance / allowed - 1e-9))
 
 
-def detectable_binary(n: int, discordance: float, *, alpha: float = 0.05, power: float = 0.8) -> float:
+def detectable_binary(
+    n: int,
+    discordance: float,
+    *,
+    alpha: float = 0.05,
+    power: float = 0.8,
+    grave: tuple[float, float] | None = None,
+) -> float:
     """As `detectable` for an equal candidate under Tango's test, whose variance is taken at the margin itself.
 
     Larger than the plain figure where few pairs disagree: without any, margin z^2 / (n + z^2) is the best there is.
-    Returns 1.0 where no margin is found with `power`.
+    Returns 1.0 where no margin is found with `power`. `grave`: as in `examples_margin`.
     """
     low, high = 0.0, 1.0
     for _ in range(50):
         middle = (low + high) / 2
-        need = examples_binary(discordance, margin=middle, alpha=alpha, power=power)
+        need = examples_margin(discordance, margin=middle, alpha=alpha, power=power, grave=grave)
         low, high = (middle, high) if need is None or need > n else (low, middle)
     return high
+
+
+def examples_margin(
+    discordance: float,
+    *,
+    margin: float,
+    gain: float = 0.0,
+    alpha: float = 0.05,
+    power: float = 0.8,
+    grave: tuple[float, float] | None = None,
+) -> int | None:
+    """As `examples_binary` where a loss of `grave[0]` margins must be ruled out at `grave[1]` as well.
+
+    The second demand needs more only where hardly any pair disagrees.
+    """
+    plain = examples_binary(discordance, margin=margin, gain=gain, alpha=alpha, power=power)
+    if plain is None or grave is None:
+        return plain
+    far = min(grave[0] * margin, 1.0)
+    return max(plain, examples_binary(discordance, margin=far, gain=gain, alpha=grave[1], power=power) or 0)
 
 
 def examples_binary(
@@ -86,19 +119,24 @@ def examples_binary(
     return max(2, ceil((reach / gap) ** 2 - 1e-9))
 
 
-def examples_to_settle(
-    gain: float, variance: float, *, pass_above: float, fail_below: float, alpha: float = 0.05, power: float = 0.8
-) -> int | None:
-    """n at which the gate passes or fails with `power`, were the observed gain the truth; None: no n settles it.
+def examples_rate(gap: float, limit: float, variance: float, *, alpha: float = 0.05, power: float = 0.8) -> int | None:
+    """n at which a rate that clears `limit` by `gap` is found with `power`; None where it does not clear it.
 
-    Args: pass_above: the lower limit must exceed this (-margin, or min_gain). fail_below: the upper limit must fall
-        below this (0 where failing means shown worse).
+    Args: variance: of one score at the true rate; under the limit itself it is limit (1 - limit).
+    Source: Chow, Shao & Wang 2008, section 4.1 (score test: null variance at the limit, true variance at the rate).
     """
-    ways = (
-        examples_for(gain - pass_above, variance, alpha=alpha, power=power),
-        examples_for(fail_below - gain, variance, alpha=alpha, power=power),
-    )
-    return min((n for n in ways if n is not None), default=None)
+    if gap <= 0:
+        return None
+    reach = upper_z(alpha) * sqrt(rate_variance(limit)) + _power_z(power) * sqrt(variance)
+    return max(2, ceil((reach / gap) ** 2 - 1e-9))
+
+
+def examples_flawless(limit: float, *, alpha: float = 0.05) -> int | None:
+    """n below which not even a candidate without a failure shows a rate of `limit`; None: no sample shows a rate of 1.
+
+    Source: Wilson 1927: the lower limit of n out of n is n / (n + z^2).
+    """
+    return None if limit >= 1 else max(1, ceil(upper_z(alpha) ** 2 * limit / (1 - limit) - 1e-9))
 
 
 def ratings_for_rate(half_width: float, *, rate: float = 0.5, alpha: float = 0.025) -> int:

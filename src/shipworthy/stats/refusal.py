@@ -34,6 +34,17 @@ def too_skewed(values_N: ArrayLike) -> str | None:
     return f"the score is skewed ({g1:+.1f}) and n={n} is below {SKEW_SAFE_N}: the mean's interval would not hold"
 
 
+def no_spread(n: int) -> str | None:
+    """Why a small sample in which every score (or difference) is the same is not judged, None where it may be.
+
+    A single different value among so few would be refused as skewed: not having met one yet proves no more. Only for
+    scores without natural limits; shares take the limits that their range gives.
+    """
+    if n >= SKEW_SAFE_N:
+        return None
+    return f"nothing varies on n={n}, which is below {SKEW_SAFE_N}: a spread that was not seen is not a spread of zero"
+
+
 def skewness(values_N: ArrayLike) -> float:
     """Fisher's G1: third central moment over the cubed standard deviation, 0 where nothing varies."""
     values = np.asarray(values_N, dtype=np.float64)

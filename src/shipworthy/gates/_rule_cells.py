@@ -1,0 +1,138 @@
+"""One rule on one cell of a comparison: what passes, what a failure is tested by, and how large a slice must be."""
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+
+from shipworthy.gates._compare import Comparison
+from shipworthy.gates.question import CENSUS, Question, Rule
+from shipworthy.records import Outcome
+from shipworthy.stats.power import design_effect_of, examples_binary, examples_for
+from shipworthy.stats.refusal import MIN_CLUSTERS, few_clusters
+
+_EPSILON = 1e-12
+_CHANCE = 0.5
+"""A slice gates when an equal candidate would pass there at least this often, by what the protocol plans for."""
+GRAVE = GRAVE_MARGINS, GRAVE_ALPHA = 2.5, 0.002
+"""A loss of 2.5 margins must be ruled out at 1 in 500 as well: it only asks more where n is small (decision 0051)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One rule on the whole or on one slice, before and after the decision.
+
+    `rule` is the slice's own (see `Rule.for_slices`) where `slice` is set. `gates`: it must pass before a candidate is
+    promoted; a slice too small for that is only watched, and still blocks when it is shown worse.
+    """
+
+    rule: Rule
+    comparison: Comparison
+    index: int
+    slice: dict[str, str] | None
+    census: bool
+    gates: bool
+    refused: str | None
+    p_fail: float
+    passes: bool
+    needed_to_gate: int = 0
+
+    @property
+    def judged(self) -> bool:
+        return self.refused is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A cell with its outcome and, where it is inconclusive, the number of examples in all that would settle it.
+
+    `fails_alone`: by itself it would have failed; among all that are judged together it may be luck.
+    """
+
+    cell: Cell
+    outcome: Outcome
+    n_needed: int | None
+    fails_alone: bool = False
+    forbidden: str | None = None
+
+
+def cell_of(question: Question, rule: Rule, comparison: Comparison, index: int, name: dict[str, str] | None) -> Cell:
+    """The rule on the whole (index 0, no name) or on one slice; size alone says whether a slice gates."""
+    found = comparison.contrast
+    census = not rule.compares and question.role_of(rule.metric) in CENSUS
+    needed = 0 if name is None or census else size_to_gate(question, rule, comparison)
+    large = found.n_S[index] >= needed and (census or few_clusters(int(found.clusters_S[index])) is None)
+    refused = None if census else found.refused[index]
+    if question.decisions.missing == "fail" and comparison.pair.missing:
+        refused = _gaps(comparison)
+    return Cell(
+        rule=rule,
+        comparison=comparison,
+        index=index,
+        slice=name,
+        census=census,
+        gates=name is None or bool(large),
+        refused=refused,
+        p_fail=_p_fail(rule, comparison, index, census=census),
+        passes=refused is None and _passes(rule, comparison, index, census=census),
+        needed_to_gate=needed,
+    )
+
+
+def _gaps(comparison: Comparison) -> str:
+    where = f" ({comparison.pair.missing_where})" if comparison.pair.missing_where else ""
+    return (
+        f"{comparison.pair.missing:,} examples have no row for one of the models{where}, and the policy for missing "
+        "examples is `fail`; complete them, or choose `wrong` or `common`"
+    )
+
+
+def _passes(rule: Rule, comparison: Comparison, index: int, *, census: bool) -> bool:
+    tested = comparison.contrast.tested
+    low, high = (tested.value_S, tested.value_S) if census else (tested.low_S, tested.high_S)
+    if rule.kind == "at_most":
+        return bool(high[index] <= rule.limit + _EPSILON)
+    if rule.kind == "at_least":
+        return bool(low[index] >= rule.limit - _EPSILON)
+    return within_limit(rule, comparison, index) and _no_grave_loss(rule, comparison, index)
+
+
+def within_limit(rule: Rule, comparison: Comparison, index: int) -> bool:
+    """The lower limit of the gain lies above -margin, or above the gain to exceed."""
+    return bool(comparison.contrast.tested.low_S[index] > rule.threshold + _EPSILON)
+
+
+def _no_grave_loss(rule: Rule, comparison: Comparison, index: int) -> bool:
+    if rule.kind != "non_inferior" or rule.limit == 0:
+        return True
+    return bool(comparison.contrast.p_at_most(-GRAVE_MARGINS * rule.limit)[index] <= GRAVE_ALPHA)
+
+
+def _p_fail(rule: Rule, comparison: Comparison, index: int, *, census: bool) -> float:
+    if census:
+        return 0.0 if not _passes(rule, comparison, index, census=True) else 1.0
+    test = comparison.contrast.p_at_most if rule.kind == "at_most" else comparison.contrast.p_at_least
+    return float(np.clip(np.nan_to_num(test(rule.reference)[index], nan=1.0), 0, 1))
+
+
+def size_to_gate(question: Question, rule: Rule, comparison: Comparison) -> int:
+    """How many examples a slice needs before it gates, by what was planned before any result was seen.
+
+    Depends on nothing observed but the sizes of clusters: a slice cannot escape its gate by how it comes out. Never
+    less than what an interval needs at all.
+    """
+    planning, alpha, margin = question.planning.of(rule.metric), question.decisions.alpha, rule.limit
+    metric, pair = question.metrics[rule.metric], comparison.pair
+    if metric.kind == "binary" and rule.compares:
+        plain = examples_binary(planning.disagreement, margin=margin, alpha=alpha, power=_CHANCE)
+    elif metric.unit == "share" and rule.compares:
+        plain = examples_for(margin, planning.sd**2, alpha=alpha, power=_CHANCE)
+    elif metric.kind == "binary":
+        spread = max(rule.limit * (1 - rule.limit), 0.01)
+        plain = examples_for(rule.slice_margin, spread, alpha=alpha, power=_CHANCE)
+    else:
+        plain = None
+    if pair.independent:
+        return max(plain or 0, MIN_CLUSTERS)
+    size = float(comparison.contrast.n_S[0]) / max(float(comparison.contrast.clusters_S[0]), 1.0)
+    return ceil(max((plain or 0) * design_effect_of(size, planning.intraclass), MIN_CLUSTERS * size))

@@ -86,6 +86,16 @@ def test_what_was_not_run_alike_is_said(verdict_of: Judge, fact: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(("ours", "theirs", "said"), [("0", "1", 1), ("0", "0.0", 0)])
+def test_models_that_sample_at_different_temperatures_are_not_compared_alike(
+    verdict_of: Judge, ours: str, theirs: str, said: int
+) -> None:
+    question = make_question(GATE, facts={"new": {"temperature": ours}, "old": {"temperature": theirs}})
+    verdict = verdict_of(question, scored(*paired_scores(400, lost=10, won=60)))
+
+    assert said == codes(verdict).count("not_comparable")
+
+
 def test_a_sampling_model_asked_once_is_noticed(verdict_of: Judge) -> None:
     question = make_question(GATE, facts={"new": {"temperature": "0.7"}})
 
@@ -140,3 +150,16 @@ def test_examples_every_baseline_solves_are_shown_without_a_gain(verdict_of: Jud
         pytest.approx(shown["solved by all baselines"].candidate.value),
     )
     assert shown["solved by no baseline"].gain is None
+
+
+def test_seeds_of_an_example_do_not_multiply_what_a_difficulty_slice_rests_on(verdict_of: Judge) -> None:
+    new, old = paired_scores(100, lost=5, won=20)
+    evidence = make_evidence(
+        {("new", "accuracy"): np.tile(new, 3), ("old", "accuracy"): np.tile(old, 3)},
+        clusters=np.tile(np.arange(100), 3),
+        seeds=np.repeat([0, 1, 2], 100),
+        ids=[f"e{i}" for i in range(100)] * 3,
+    )
+    found = {f.slice["difficulty"]: f for f in verdict_of(make_question(GATE), evidence).metrics if f.slice}
+
+    assert [(80, 80, "cr1_t"), (20, 20, "cr1_t")] == [(f.n, f.clusters, f.method) for f in found.values()]

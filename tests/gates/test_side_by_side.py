@@ -1,5 +1,6 @@
 """The power table, the ladder, the frontier and the matrix."""
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -125,6 +126,39 @@ def test_every_slice_label_has_its_row_and_the_missing_examples_their_price() ->
     assert [None, "topic=law", "topic=tax"] == [row.slice for row in rows]
     assert rows[1].n_needed is not None
     assert 0.5 * (rows[1].n_needed - 40) == rows[1].cost_usd
+
+
+def test_an_absolute_limit_that_so_few_examples_cannot_show_is_named() -> None:
+    gate = GateSpec(metric="accuracy", at_least=0.98)
+    few, some, many = (
+        explain(protocol(gate), {"test": Size(n=n)}, {"accuracy": make_metric()})[0] for n in (100, 300, 3000)
+    )
+
+    assert (133, None, False) == (few.n_needed, few.detectable, few.enough)
+    assert "below 133 not even one without a failure passes" in few.says
+    assert "hardly ever fails" in some.says and some.detectable is None
+    assert many.detectable is not None and many.detectable < 0.02
+
+
+def test_a_golden_set_needs_no_plan() -> None:
+    promised = msgspec.structs.replace(
+        protocol(GateSpec(metric="accuracy", at_least=1.0)), datasets={"test": DatasetSpec(path="a", role="golden")}
+    )
+    (row,) = explain(promised, {"test": Size(n=8)}, {"accuracy": make_metric()})
+
+    assert ("8 cases, read as they are", True) == (row.says, row.enough)
+
+
+def test_slices_are_planned_by_the_rule_they_are_held_to() -> None:
+    size = Size(n=1000, labels={"topic": {"law": 1000}})
+    gates = [
+        GateSpec(metric="accuracy", **rule, slices=("topic",))
+        for rule in ({"baseline": "old", "margin": 0.02}, {"baseline": "old", "min_gain": 0.01}, {"at_least": 0.9})
+    ]
+    margin, superior, absolute = (explain(protocol(g), {"test": size}, {"accuracy": make_metric()})[1] for g in gates)
+
+    assert (0.05, margin.n_needed) == (superior.limit, superior.n_needed)
+    assert pytest.approx(0.85) == absolute.limit
 
 
 def test_a_metric_without_a_plan_says_so() -> None:

@@ -1,13 +1,15 @@
 """Rules that nobody had to write: beat the trivial model, and watch what no gate names."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from shipworthy.gates._pairs import Rows
+from shipworthy.gates._cells import cells_of
+from shipworthy.gates._means import binary_alone, clustered
+from shipworthy.gates._pairs import Pair, Rows, kept
 from shipworthy.gates.question import Question, Rule
-from shipworthy.records import ABSENT, Evidence, Finding, Interval
-from shipworthy.stats.proportion import wilson
+from shipworthy.records import ABSENT, Evidence, Finding
 
 
 def trivial_rules(question: Question, rows: Rows, declared: Sequence[Rule]) -> list[Rule]:
@@ -67,31 +69,35 @@ def difficulty_findings(question: Question, rows: Rows) -> list[Finding]:
         table = rows.table(metric)
         names = [n for n in question.baselines() if question.roles[n] != "trivial" and (n, metric) in table.counts]
         if names:
-            found += _difficulty(question, table, metric, names)
+            found += _difficulty(question, rows, table, metric, names)
     return found
 
 
-def _difficulty(question: Question, table: Evidence, metric: str, names: Sequence[str]) -> list[Finding]:
+def _difficulty(question: Question, rows: Rows, table: Evidence, metric: str, names: Sequence[str]) -> list[Finding]:
     good = 1.0 if question.metrics[metric].better == "higher" else 0.0
     solved = np.stack([table.counts[name, metric][:, 0] == good for name in names])
     present = np.stack([table.status[name] != ABSENT for name in (*names, question.candidate)]).all(axis=0)
-    ours = table.counts[question.candidate, metric][:, 0] == good
+    pair = rows.pair(metric, None, "wrong")
+    right_N = (pair.ours_NK[:, 0] == good).astype(np.float64)
+    ours = replace(pair, ours_NK=np.stack([right_N, np.ones(len(pair))], axis=1), slices={})
     groups = {"solved by all baselines": solved.all(axis=0), "solved by no baseline": ~solved.any(axis=0)}
     return [
-        _difficulty_finding(question, table, metric, label, ours[mask & present])
+        _difficulty_finding(question, table, metric, label, kept(ours, np.asarray(mask & present)))
         for label, mask in groups.items()
         if (mask & present).any()
     ]
 
 
-def _difficulty_finding(
-    question: Question, table: Evidence, metric: str, label: str, right_n: "np.ndarray[tuple[int], np.dtype[np.bool_]]"
-) -> Finding:
-    n, right = len(right_n), int(right_n.sum())
-    low, high = (float(limit) for limit in wilson(right, n, alpha=question.decisions.alpha))
+def _difficulty_finding(question: Question, table: Evidence, metric: str, label: str, solved: Pair) -> Finding:
+    """The share solved, as any absolute value is estimated: rows of one cluster count for what they are."""
+    alpha, cells = question.decisions.alpha, cells_of(solved, ())
+    found = binary_alone(solved, cells, alpha) if solved.independent else clustered(solved, cells, alpha)
+    told = found.ours.at(0, refused=found.refused[0] is not None)
+    n = int(found.n_S[0])
+    limits = "" if told.low is None or told.high is None else f" [{told.low:.2f}, {told.high:.2f}]"
     text = (
-        f"of {n:,} examples {label}, {question.candidate} solves {right:,}: "
-        f"{right / n:.2f} [{low:.2f}, {high:.2f}]; a baseline run afresh would differ there too, so no gain is given"
+        f"on {n:,} examples {label}, {question.candidate} solves {told.value:.2f}{limits}; "
+        "a baseline run afresh would differ there too, so no gain is given"
     )
     return Finding(
         gate=f"{metric} by difficulty",
@@ -102,11 +108,11 @@ def _difficulty_finding(
         rule="at_least",
         baseline_model=None,
         n=n,
-        clusters=n,
-        candidate=Interval(value=right / n, low=low, high=high),
+        clusters=int(found.clusters_S[0]),
+        candidate=told,
         baseline=None,
         gain=None,
-        method="wilson",
+        method=found.method,
         p_worse=None,
         p_better=None,
         effect=None,

@@ -124,7 +124,7 @@ def _covered(pair: Pair, statuses: Sequence[NDArray[np.uint8]], policy: Policy) 
     if policy == "wrong":
         base = None if pair.base_NK is None else _filled(pair.base_NK, absent[-1], pair.metric)
         return replace(seen, ours_NK=_filled(pair.ours_NK, absent[0], pair.metric), base_NK=base)
-    return _kept(seen, ~either)
+    return kept(seen, ~either)
 
 
 def _filled(counts_NK: Floats, absent_N: Bools, metric: Metric) -> Floats:
@@ -141,14 +141,15 @@ def measured(pair: Pair) -> Pair:
     if pair.base_NK is not None:
         base = _weightless(pair.base_NK)
         weightless = weightless | base if pair.metric.kind in ("quantile", "rank") else weightless & base
-    return _kept(pair, ~weightless) if weightless.any() else pair
+    return kept(pair, ~weightless) if weightless.any() else pair
 
 
 def _weightless(counts_NK: Floats) -> Bools:
     return np.asarray(~counts_NK.any(axis=1), dtype=np.bool_)
 
 
-def _kept(pair: Pair, keep_N: Bools) -> Pair:
+def kept(pair: Pair, keep_N: Bools) -> Pair:
+    """The units of a mask alone; the others are counted as dropped."""
     labels = {name: Labels(names=label.names, code_N=label.code_N[keep_N]) for name, label in pair.slices.items()}
     return replace(
         pair,

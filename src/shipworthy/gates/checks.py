@@ -8,7 +8,7 @@ import numpy as np
 
 from shipworthy import records
 from shipworthy.gates._compare import Comparison
-from shipworthy.gates._outcomes import Cell, Judged
+from shipworthy.gates._rule_cells import Cell, Judged
 from shipworthy.gates.question import Question
 from shipworthy.records import Evidence
 from shipworthy.stats.refusal import MIN_CLUSTERS
@@ -140,10 +140,18 @@ def _not_comparable(question: Question, comparisons: Sequence[Comparison]) -> It
     ours = question.facts.get(question.candidate, {})
     for baseline in dict.fromkeys(c.baseline for c in comparisons if c.baseline):
         theirs = question.facts.get(baseline, {})
-        for key in sorted(set(ours) & set(theirs) - {"temperature"}):
-            if ours[key] != theirs[key]:
+        for key in sorted(set(ours) & set(theirs)):
+            if not _same(ours[key], theirs[key]):
                 text = f"{question.candidate} and {baseline} differ in {key}: {ours[key]!r} against {theirs[key]!r}"
                 yield _notice("not_comparable", text, 1)
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two facts say the same; 0 and 0.0 do."""
+    try:
+        return one == other or float(one) == float(other)
+    except ValueError:
+        return False
 
 
 def _single_seed(question: Question, evidence: Sequence[Evidence]) -> Iterator[Notice]:

@@ -1,12 +1,21 @@
 """Before any model is run: what each gate can detect with this many examples, and how many it should have."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from math import ceil
 
-from shipworthy.gates.question import DEFAULT_MARGIN
+from shipworthy.gates._rule_cells import GRAVE
+from shipworthy.gates.question import CENSUS, Rule, undirected_rule
 from shipworthy.metrics.types import Metric
-from shipworthy.protocol.types import GateSpec, Planning, Protocol
+from shipworthy.protocol.types import Decisions, GateSpec, Planning, Protocol
 from shipworthy.records import Record
-from shipworthy.stats.power import design_effect_of, detectable, detectable_binary, examples_binary, examples_for
+from shipworthy.stats.power import (
+    design_effect_of,
+    detectable,
+    detectable_binary,
+    examples_flawless,
+    examples_for,
+    examples_margin,
+)
 from shipworthy.stats.refusal import MIN_CLUSTERS
 
 
@@ -28,8 +37,9 @@ class Power(Record):
         limit: the margin, the gain to exceed, or the absolute limit.
         detectable: smallest margin that an equal candidate passes (smallest gain above `min_gain`, or distance from
             an absolute limit, that is found) with the declared power; None where the metric has no plan (quantiles,
-            corpus values, units other than a share).
-        n_needed: examples in all for that power at the declared limit; None where there is no answer.
+            corpus values, units other than a share), or where no candidate could lie so far beyond the limit.
+        n_needed: examples in all for that power at the declared limit; for an absolute gate those below which not even
+            a candidate without a failure passes; None where there is no answer.
         enough: `n_needed` is there. cost_usd: price of the missing examples for every model, where one is known.
     """
 
@@ -73,47 +83,43 @@ def explain(
 
 
 def _gate_rows(protocol: Protocol, gate: GateSpec, metric: Metric, size: Size, price: float | None) -> list[Power]:
-    rows = [_row(protocol, gate, metric, size, price, None, size.n)]
+    rule = undirected_rule(gate)
+    rows = [_row(protocol, rule, metric, size, price, None, size.n)]
     for column in gate.slices:
         labels = sorted(size.labels.get(column, {}).items(), key=lambda item: item[1])
-        rows += [_row(protocol, gate, metric, size, price, f"{column}={label}", n) for label, n in labels]
+        held = rule.for_slices()
+        rows += [_row(protocol, held, metric, size, price, f"{column}={label}", n) for label, n in labels]
     return rows
 
 
 def _row(
-    protocol: Protocol, gate: GateSpec, metric: Metric, size: Size, price: float | None, where: str | None, n: int
+    protocol: Protocol, rule: Rule, metric: Metric, size: Size, price: float | None, where: str | None, n: int
 ) -> Power:
-    decisions, planning = protocol.decisions, protocol.planning.of(gate.metric)
-    share = n / max(size.n, 1)
-    clusters = n if size.clusters is None else max(1, round(size.clusters * share))
+    planning, dataset = protocol.planning.of(rule.metric), protocol.metrics[rule.metric].dataset
+    census = not rule.compares and protocol.datasets[dataset].role in CENSUS
+    clusters = n if size.clusters is None else max(1, round(size.clusters * n / max(size.n, 1)))
     effect = design_effect_of(n / clusters, planning.intraclass) if clusters else 1.0
-    limit = gate.slice_margin if where else _limit(gate)
-    plan = _Plan(gate, metric, planning, limit, decisions.alpha, decisions.power)
-    found = plan.detectable(n / effect)
-    wanted = plan.needed(effect)
-    needed = None if wanted is None else max(wanted, _floor(n, clusters))
-    enough = needed is not None and n >= needed
+    plan = _Plan(rule, metric, planning, protocol.decisions)
+    found = None if census else plan.detectable(n / effect)
+    wanted = None if census else plan.needed(n, effect)
+    needed = n if census else None if wanted is None else max(wanted, _floor(n, clusters))
     missing = 0 if needed is None else max(0, needed - n)
-    cost = missing * price if price is not None and needed is not None else None
+    unit = "examples" if size.clusters is None else "clusters"
+    few = f"{clusters} {unit} are too few to judge; {MIN_CLUSTERS} are needed" if clusters < MIN_CLUSTERS else ""
     return Power(
-        gate=gate.name or gate.metric,
-        metric=gate.metric,
+        gate=rule.name,
+        metric=rule.metric,
         slice=where,
         n=n,
         clusters=clusters,
         effective_n=n / effect,
-        limit=limit,
+        limit=rule.limit,
         detectable=found,
         n_needed=needed,
-        enough=enough,
-        cost_usd=cost,
-        says=_says(n, found, needed, limit, metric.unit, decisions.power, clusters),
+        enough=needed is not None and n >= needed,
+        cost_usd=missing * price if price is not None and needed is not None else None,
+        says=f"{n:,} cases, read as they are" if census else few or plan.says(n, found, needed),
     )
-
-
-def _limit(gate: GateSpec) -> float:
-    declared: Sequence[float | None] = (gate.margin, gate.min_gain, gate.at_least, gate.at_most)
-    return next((value for value in declared if value is not None), DEFAULT_MARGIN)
 
 
 def _floor(n: int, clusters: int) -> int:
@@ -123,52 +129,66 @@ def _floor(n: int, clusters: int) -> int:
 class _Plan:
     """The variance one example is expected to add, and what follows from it for one gate."""
 
-    def __init__(
-        self, gate: GateSpec, metric: Metric, planning: Planning, limit: float, alpha: float, power: float
-    ) -> None:
-        self._absolute = gate.at_least is not None or gate.at_most is not None
-        self._superior = gate.min_gain is not None
-        self._binary = metric.kind == "binary"
-        self._limit, self._alpha, self._power = limit, alpha, power
-        self._variance = self._of(gate, metric, planning)
+    def __init__(self, rule: Rule, metric: Metric, planning: Planning, decisions: Decisions) -> None:
+        self._rule, self._unit, self._binary = rule, metric.unit, metric.kind == "binary"
+        self._alpha, self._power = decisions.alpha, decisions.power
+        self._margin = rule.kind == "non_inferior"
         self._disagreement = planning.disagreement
+        self._variance = self._of(metric, planning)
 
-    def _of(self, gate: GateSpec, metric: Metric, planning: Planning) -> float | None:
+    def _of(self, metric: Metric, planning: Planning) -> float | None:
         if metric.unit != "share" or metric.kind not in ("binary", "mean"):
             return None
         if not self._binary:
             return planning.sd**2
-        if self._absolute:
-            rate = gate.at_least if gate.at_least is not None else gate.at_most or 0.0
-            return max(rate * (1 - rate), 0.01)
-        return planning.disagreement
+        if self._rule.compares:
+            return planning.disagreement
+        return max(self._rule.limit * (1 - self._rule.limit), 0.01)
 
     def detectable(self, effective_n: float) -> float | None:
         if self._variance is None or effective_n < 2:
             return None
-        if self._binary and not self._absolute and not self._superior:
-            return detectable_binary(int(effective_n), self._disagreement, alpha=self._alpha, power=self._power)
-        return detectable(int(effective_n), self._variance, alpha=self._alpha, power=self._power)
+        alpha, power = self._alpha, self._power
+        if self._binary and self._margin:
+            return detectable_binary(int(effective_n), self._disagreement, alpha=alpha, power=power, grave=GRAVE)
+        found = detectable(int(effective_n), self._variance, alpha=alpha, power=power)
+        return None if found > self._room() else found
 
-    def needed(self, effect: float) -> int | None:
-        """Only a margin names the distance that must be found; for other gates the truth decides it."""
-        if self._variance is None or self._absolute or self._superior:
+    def needed(self, n: int, effect: float) -> int | None:
+        """Only a margin names the distance that must be found. For an absolute gate the truth decides it, but below
+        some n nothing passes."""
+        if self._variance is None or self._rule.kind == "superior":
             return None
+        if not self._margin:
+            plain = examples_flawless(1 - self._room(), alpha=self._alpha) if self._binary else None
+            return None if plain is None or plain * effect <= n else ceil(plain * effect)
         if self._binary:
-            plain = examples_binary(self._disagreement, margin=self._limit, alpha=self._alpha, power=self._power)
+            plain = examples_margin(
+                self._disagreement, margin=self._rule.limit, alpha=self._alpha, power=self._power, grave=GRAVE
+            )
         else:
-            plain = examples_for(self._limit, self._variance, alpha=self._alpha, power=self._power)
-        return None if plain is None else int(-(-plain * effect // 1))
+            plain = examples_for(self._rule.limit, self._variance, alpha=self._alpha, power=self._power)
+        return None if plain is None else ceil(plain * effect - 1e-9)
 
+    def says(self, n: int, found: float | None, needed: int | None) -> str:
+        limit, finds = f"{self._rule.limit:g}", f"{n:,} examples find {found or 0:.3g} with {self._power:.0%} power"
+        if self._variance is None:
+            return f"{n:,} examples; no plan for {self._unit or 'this unit'}: the spread is known after the first run"
+        if not self._rule.compares and self._room() <= 0:
+            return f"no sample shows a share of exactly {limit}; role golden, regression or unit reads it as it is"
+        if not self._margin and needed is not None:
+            return f"{n:,} examples cannot show {limit}: below {needed:,} not even one without a failure passes"
+        if found is None:
+            return f"{n:,} examples show {limit} only for a candidate that hardly ever fails"
+        if needed is None:
+            return finds
+        return (
+            f"{finds}, enough for the margin of {limit}"
+            if n >= needed
+            else f"{finds}; the margin of {limit} needs {needed:,}"
+        )
 
-def _says(n: int, found: float | None, needed: int | None, limit: float, unit: str, power: float, clusters: int) -> str:
-    if clusters < MIN_CLUSTERS:
-        return f"{clusters} clusters are too few to judge; {MIN_CLUSTERS} are needed"
-    if found is None:
-        return f"{n:,} examples; no plan for {unit or 'this unit'}: the spread is known after the first run"
-    finds = f"{n:,} examples find {found:.3g} with {power:.0%} power"
-    if needed is None:
-        return finds
-    if n >= needed:
-        return f"{finds}, enough for the margin of {limit:g}"
-    return f"{finds}; the margin of {limit:g} needs {needed:,}"
+    def _room(self) -> float:
+        """How far beyond an absolute limit a share can lie; a gain has all the room there is."""
+        room = {"at_least": 1 - self._rule.limit, "at_most": self._rule.limit}
+        return room.get(self._rule.kind, 1.0)

@@ -1,14 +1,17 @@
 """Limits on the training data are gates of the run: read before a model is asked, judged again from the manifest."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import msgspec
 import pytest
 
 from shipworthy.cli import main
-from shipworthy.errors import BadInput, Refused
+from shipworthy.errors import BackendError, BadInput, Refused
 from shipworthy.evaluation import Occasion, Surroundings, judge, run
 from shipworthy.evaluation.training_data import REPORT, joined
 from shipworthy.records import Coverage, Verdict
@@ -183,3 +186,56 @@ def test_the_ledger_names_the_sealed_report(folder: Path) -> None:
         problems = check_run(kept, ledger)
 
     assert [str(folder / "run" / REPORT)] == [one.where for one in problems]
+
+
+# --- Runs that a budget stopped --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stopped(folder: Path, start: Callable[..., Any]) -> Callable[[str], Path]:
+    """The protocol with these limits, its candidate behind an endpoint that a budget leaves after 10 answers."""
+
+    def written(limits: str) -> Path:
+        path = _protocol(folder, limits, more="budget: {max_requests: 10}\n")
+        there = f"new: {{role: candidate, backend: openai, model: m, base_url: {start().base_url}}}"
+        path.write_text(path.read_text().replace("new: {role: candidate, path: new.jsonl}", there))
+        return path
+
+    return written
+
+
+def test_an_incomplete_run_says_what_its_training_data_is_like(stopped: Callable[[str], Path], folder: Path) -> None:
+    verdict = run(stopped('{leakage_certain: 1, truncated: "<1%"}'), out=folder / "run")
+    with RunFolder.open(folder / "run") as kept:
+        pages = [render(kept, kind).replace("\\", "") for kind in ("html", "md", "junit", "json")]
+
+    assert ("inconclusive", "pass", "inconclusive") == (verdict.verdict, *(one.outcome for one in verdict.metrics))
+    assert any("budget.max_requests 10 is used up" in reason for reason in verdict.reasons)
+    assert all("data: leakage_certain" in page and "data: truncated" in page for page in pages)
+    assert (folder / "run" / REPORT).is_file()
+
+
+def test_a_broken_limit_blocks_an_incomplete_run(
+    stopped: Callable[[str], Path], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = stopped("{leakage_certain: 0}")
+
+    assert 10 == main(["run", str(path), "--out", str(folder / "run")])
+    assert "FAIL data: leakage_certain" in capsys.readouterr().out
+    assert "incomplete" == RunFolder.open(folder / "run").manifest.status
+    assert 2 == main(["release", "promote", str(folder / "run")])
+
+
+def test_a_run_that_never_got_an_answer_leaves_no_report_of_its_data(folder: Path, mock_openai: ModuleType) -> None:
+    """Nobody listens at the candidate's endpoint; what the user had in the folder stays."""
+    path = _protocol(folder, KEPT)
+    nowhere = f"http://127.0.0.1:{mock_openai.free_port()}/v1"
+    there = f"{{backend: openai, model: m, base_url: {nowhere}, options: {{max_retries: 0}}"
+    text = path.read_text().replace("{role: candidate, path: new.jsonl}", there + ", role: candidate}")
+    path.write_text(text.replace("{role: production, path: old.jsonl}", there + ", role: production}"))
+    (folder / "run").mkdir()
+    (folder / "run" / "mine.txt").write_text("mine")
+
+    with pytest.raises(BackendError):
+        run(path, out=folder / "run")
+    assert ["mine.txt"] == [one.name for one in (folder / "run").iterdir()]

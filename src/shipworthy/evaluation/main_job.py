@@ -86,7 +86,8 @@ def run(
     On an occasion only what is for it runs, and a run goes on only on the occasion that it was begun for.
 
     With `resume` the run in `out` goes on: what was answered is not asked again, errors are. A run that a budget, a
-    dead endpoint or Ctrl-C stopped is `incomplete`; its verdict is inconclusive and says how to go on.
+    dead endpoint or Ctrl-C stopped is `incomplete`; its verdict is inconclusive and says how to go on, unless a limit
+    on the training data is broken, which blocks whatever the answers will be.
 
     Raises:
         ShipworthyError: the protocol, its data or a model is not usable; nothing is written then.
@@ -100,6 +101,8 @@ def run(
     with _opened(out, promise, resume=resume) as folder, _nothing_lost(folder, removable=not resume, wholly=fresh):
         if within.ledger is not None:
             refuse_used_up(within.ledger, folder.manifest, actor=ACTOR, now=within.now())
+        if prepared.training is not None:
+            folder.write_text(REPORT, msgspec.json.encode(prepared.training.report).decode() + "\n")
         lacks = _ask(prepared, folder, within)
         told: list[records.Warning] = []
         scores = None if lacks else _scored(prepared, folder, told)
@@ -108,8 +111,6 @@ def run(
             verdict = _incomplete(prepared, folder, lacks)
         else:
             verdict = _judged(prepared, folder, within, scores.metrics(prepared.metrics), told)
-        if prepared.training is not None:
-            folder.write_text(REPORT, msgspec.json.encode(prepared.training.report).decode() + "\n")
         folder.write_verdict(verdict)
         folder.set_status("incomplete" if lacks else "complete")
         _record(folder, verdict, within)
@@ -230,13 +231,14 @@ def _judged(
 
 
 def _incomplete(prepared: Prepared, folder: RunFolder, lacks: list[_Lack]) -> Verdict:
-    """No gate passes on a run with gaps: every limit would be judged on what happened to be answered."""
+    """No gate over answers passes on a run with gaps: it would be judged on what happened to be answered. The training
+    data was read whole, so its limits are judged."""
     reasons = [f"the run is incomplete, {lack.what} are missing: {lack.reason}" for lack in lacks]
     answered = _answered(prepared, folder)
     ours = answered.pop(folder.manifest.candidate)
     least = min(answered.values(), default=0)
     missing = sum(lack.missing for lack in lacks)
-    return Verdict(
+    unsettled = Verdict(
         verdict="inconclusive",
         reasons=(*reasons, RESUME),
         metrics=(),
@@ -247,6 +249,7 @@ def _incomplete(prepared: Prepared, folder: RunFolder, lacks: list[_Lack]) -> Ve
             records.Warning(code="missing_examples", message=f"{missing} answers or scores are missing", count=missing),
         ),
     )
+    return joined(unsettled, findings(folder.manifest))
 
 
 def _answered(prepared: Prepared, folder: RunFolder) -> dict[str, int]:
@@ -274,5 +277,5 @@ def _remove(out: Path, *, wholly: bool) -> None:
     if wholly:
         shutil.rmtree(out)
         return
-    for name in (MANIFEST, EXAMPLES, ".lock"):
+    for name in (MANIFEST, EXAMPLES, REPORT, ".lock"):
         (out / name).unlink(missing_ok=True)

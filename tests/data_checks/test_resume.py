@@ -230,3 +230,16 @@ def test_a_full_disk_stops_no_check(data: Path, tokenizer: Path) -> None:
 
     assert same(check([str(data)], options), check([str(data)], options, memory=memory))
     assert memory.lost is not None and "disk is full" in memory.lost
+
+
+def test_a_report_that_cannot_be_written_was_printed_and_costs_no_second_look(
+    data: Path, tokenizer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SHIPWORTHY_HOME", str(tmp_path / "home"))
+    words = ["data", "check", str(data), "--tokenizer", str(tokenizer), "--only=template", "--quiet"]
+    name = "x" * 250 + ".html"  # its temporary file has a longer name than a folder takes
+
+    assert 2 == main([*words, "-o", str(tmp_path / name)])
+    assert f"{ROWS} rows" in capsys.readouterr().out
+    (kept,) = (tmp_path / "home" / "checks").iterdir()
+    assert looks(kept) > 2

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from shipworthy.errors import BadInput
 
 if TYPE_CHECKING:
-    from shipworthy.cli._progress import Progress
     from shipworthy.data.split import SplitReport
     from shipworthy.data.training.limits import LimitFinding
     from shipworthy.data.training.memory import Memory
@@ -73,25 +72,28 @@ def run(args: argparse.Namespace) -> int:
     options = _options(args)
     limits = dict(map(_limit, args.limit))
     _can_be_written([*args.output, *([args.review_sample] if args.review_sample else [])])
-    report = _beside(_checked(args, options), args)
+    memory = _memory(args, options)
+    report = _beside(_checked(args, options, memory), args)
     judged = _judged(report, limits)
     split = _split(args)
-    _write(report, judged, split, args.output)
+    print(_document(report, judged, split) if args.json else _text(report, judged, args), flush=True)
+    _write(report, judged, split, args.output)  # after printing: a full disk does not cost the result
     if args.review_sample:
         _review(args)
-    print(_document(report, judged, split) if args.json else _text(report, judged, args))
+    if memory is not None:
+        memory.forget()
     if report.bad:
         raise BadInput(_bad_rows(report))
     broken = report.worst() == "error" or any(one.outcome != "pass" for one in judged)
     return BLOCK if broken else CLEAN
 
 
-def _checked(args: argparse.Namespace, options: "Options") -> "DataReport":
-    """The report on the files, with a bar; what took long is kept until the check has ended."""
+def _checked(args: argparse.Namespace, options: "Options", memory: "Memory | None") -> "DataReport":
+    """The report on the files, with a bar; what took long is kept until all is written."""
     from shipworthy.cli._progress import Progress
     from shipworthy.data.training._run import check
 
-    memory, bar = _memory(args, options), Progress(quiet=args.quiet)
+    bar = Progress(quiet=args.quiet)
 
     def told(path: str, done: int, total: int) -> None:
         bar.update("reading", done, total, path)
@@ -102,8 +104,8 @@ def _checked(args: argparse.Namespace, options: "Options") -> "DataReport":
         raise KeyboardInterrupt(f"interrupted; {_RESUME}" if memory is not None else "") from interrupt
     finally:
         bar.close()
-    if memory is not None:
-        _forget(memory, bar)
+    if memory is not None and memory.lost is not None:
+        bar.say(f"Note: nothing was kept for --resume; {memory.lost}")
     return report
 
 
@@ -118,12 +120,6 @@ def _memory(args: argparse.Namespace, options: "Options") -> "Memory | None":
 
     path = home(os.environ, Path.cwd()) / "checks" / f"{remembered(args.files, options)}.jsonl"
     return Memory(path, options, resume=args.resume)
-
-
-def _forget(memory: "Memory", bar: "Progress") -> None:
-    if memory.lost is not None:
-        bar.say(f"Note: nothing was kept for --resume; {memory.lost}")
-    memory.forget()
 
 
 def _beside(report: "DataReport", args: argparse.Namespace) -> "DataReport":

@@ -6,15 +6,14 @@ namespaces are allowed the program sees a root of its own (the system's librarie
 `isolation: none` forces it: then limits and the ban on sockets hold, but the program reads what anybody may read.
 """
 
-import asyncio
 import json
 import os
 import shutil
-import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,6 +21,7 @@ import msgspec
 from msgspec import Meta
 
 from shipworthy.errors import Refused
+from shipworthy.evaluation.scoring._workers import Child, spread
 from shipworthy.records import Record
 
 Isolation = Literal["namespaces", "none"]
@@ -79,24 +79,11 @@ async def run(
 
     Raises: Refused: this machine cannot isolate programs and `isolation` does not say "none".
     """
-    left = iter(programs)
     settings = _settings(limits or Limits(), isolation, readable)
-    count = max(1, min(workers or os.cpu_count() or 1, len(programs)))
-    results: asyncio.Queue[Ended | BaseException | None] = asyncio.Queue()
-    tasks = [asyncio.create_task(_work(left, settings, results)) for _ in range(count)]
-    try:
-        while count:
-            result = await results.get()
-            if isinstance(result, BaseException):
-                raise result
-            if result is None:
-                count -= 1
-            else:
-                yield result
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    count = workers or os.cpu_count() or 1
+    async with aclosing(spread(programs, partial(_Warden.start, settings), workers=count)) as results:
+        async for _, ended in results:
+            yield ended
 
 
 async def why_not() -> str | None:
@@ -122,27 +109,11 @@ def _within(path: str, other: str) -> bool:
     return path != other and not Path(path).is_symlink() and Path(path).is_relative_to(other)
 
 
-async def _work(programs: Iterable[Program], settings: dict[str, Any], results: "asyncio.Queue[Any]") -> None:
-    """One warden after another, until no program is left; what goes wrong is put where the results are read."""
-    warden: _Warden | None = None
-    try:
-        for program in programs:
-            if warden is None or warden.dead:
-                warden = await _Warden.start(settings)
-            await results.put(await warden.ask(program))
-    except Exception as error:  # noqa: BLE001 - raised again by the reader of the results
-        await results.put(error)
-    finally:
-        if warden is not None:
-            await warden.stop()
-    await results.put(None)
-
-
 class _Warden:
     """One warden process. Made by `start`; ask it one program at a time."""
 
-    def __init__(self, process: asyncio.subprocess.Process, root: str, settings: dict[str, Any]) -> None:
-        self._process = process
+    def __init__(self, child: Child, root: str, settings: dict[str, Any]) -> None:
+        self._child = child
         self._root = root
         self._settings = settings
         self.dead = False
@@ -154,20 +125,12 @@ class _Warden:
         Path(root).chmod(0o711)
         try:
             said = json.dumps({**settings, "root": root})
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", "-B", str(_WARDEN), said),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-                env={},
-                cwd="/",
-                start_new_session=True,
-                limit=1 << 24,
-            )
+            command = (sys.executable, "-I", "-S", "-B", str(_WARDEN), said)
+            child = await Child.start(*command, longest=1 << 24, cwd="/")
         except BaseException:
             shutil.rmtree(root, ignore_errors=True)
             raise
-        warden = cls(process, root, settings)
+        warden = cls(child, root, settings)
         try:
             ready = await warden._line(_GRACE_S + settings["wall_s"])
             if not ready.get("ready"):
@@ -177,38 +140,29 @@ class _Warden:
             raise
         return warden
 
-    async def ask(self, program: Program) -> Ended:
+    async def ask(self, job: Program) -> Ended:
         """How the program ended. A warden that does not answer in time is killed with all that it started."""
-        job = {"id": program.id, "source": program.source, "stdin": program.stdin}
-        line = json.dumps({**job, "python_path": self._settings["python_path"]}) + "\n"
-        assert self._process.stdin is not None
-        with suppress(ConnectionError):  # a dead warden shows in the missing answer
-            self._process.stdin.write(line.encode())
-            await self._process.stdin.drain()
+        told = {"id": job.id, "source": job.source, "stdin": job.stdin, "python_path": self._settings["python_path"]}
+        await self._child.tell(json.dumps(told).encode() + b"\n")
         answer = await self._line(self._settings["wall_s"] + _GRACE_S)
         if not answer:
             await self.stop()
             why = "it ended the process that guards it, or kept it from answering"
-            return Ended(id=program.id, outcome="warden", why=why, output="", seconds=self._settings["wall_s"])
+            return Ended(id=job.id, outcome="warden", why=why, output="", seconds=self._settings["wall_s"])
         return msgspec.convert(answer, Ended)
 
     async def stop(self) -> None:
         """End the warden; its programs end with it."""
         self.dead = True
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
         try:
-            await self._process.wait()
-            if self._process.stdin is not None:
-                self._process.stdin.close()
+            await self._child.stop()
         finally:
             shutil.rmtree(self._root, ignore_errors=True)
 
     async def _line(self, timeout_s: float) -> dict[str, Any]:
         """The next line; empty when none comes."""
-        assert self._process.stdout is not None
         try:
-            line = await asyncio.wait_for(self._process.stdout.readline(), timeout_s)
+            line = await self._child.line(timeout_s)
         except (TimeoutError, ValueError):
             return {}
         return dict(json.loads(line)) if line.endswith(b"\n") else {}

@@ -1,12 +1,10 @@
 """Runs untrusted queries on SQLite and DuckDB files, read-only, in a process of its own (`_sql_worker.py`)."""
 
-import asyncio
 import json
-import os
-import signal
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from shipworthy.errors import BackendError
+from shipworthy.evaluation.scoring._workers import Child, spread
 from shipworthy.records import Record
 
 Engine = Literal["sqlite", "duckdb"]
@@ -53,78 +52,38 @@ async def run(
 
     Raises: BackendError: the process does not start.
     """
-    chosen = limits or QueryLimits()
-    left = iter(enumerate(queries))
-    results: asyncio.Queue[Any] = asyncio.Queue()
-    count = max(1, min(workers, len(queries)))
-    tasks = [asyncio.create_task(_work(left, chosen, results)) for _ in range(count)]
-    try:
-        while count:
-            result = await results.get()
-            if isinstance(result, BaseException):
-                raise result
-            if result is None:
-                count -= 1
-            else:
-                yield result
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _work(left: Iterator[tuple[int, Query]], limits: QueryLimits, results: "asyncio.Queue[Any]") -> None:
-    worker: _Worker | None = None
-    try:
-        for position, query in left:
-            if worker is None or worker.dead:
-                worker = await _Worker.start(limits)
-            await results.put((position, await worker.ask(query)))
-    except Exception as error:  # noqa: BLE001 - raised again by the reader of the results
-        await results.put(error)
-    finally:
-        if worker is not None:
-            await worker.stop()
-    await results.put(None)
+    start = partial(_Worker.start, limits or QueryLimits())
+    async with aclosing(spread(queries, start, workers=workers)) as results:
+        async for position, result in results:
+            yield position, result
 
 
 class _Worker:
     """One process. Made by `start`; ask it one query at a time."""
 
-    def __init__(self, process: asyncio.subprocess.Process, limits: QueryLimits) -> None:
-        self._process = process
+    def __init__(self, child: Child, limits: QueryLimits) -> None:
+        self._child = child
         self._limits = limits
         self.dead = False
 
     @classmethod
     async def start(cls, limits: QueryLimits) -> "_Worker":
         """Start a worker and hear that it is ready. Raises: BackendError: it does not start."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-B", str(_WORKER), msgspec.json.encode(limits).decode()),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={},
-            start_new_session=True,
-            limit=1 << 30,
-        )
-        worker = cls(process, limits)
+        command = (sys.executable, "-I", "-B", str(_WORKER), msgspec.json.encode(limits).decode())
+        worker = cls(await Child.start(*command, longest=1 << 30), limits)
         try:
-            if not await worker._line(_START_S):
+            if not await worker._child.line(_START_S):
                 raise BackendError("the process that runs queries did not start; raise memory_mb in its limits")
         except BaseException:
             await worker.stop()
             raise
         return worker
 
-    async def ask(self, query: Query) -> Result:
+    async def ask(self, job: Query) -> Result:
         """The result of a query."""
-        assert self._process.stdin is not None
-        with suppress(ConnectionError):  # a dead worker shows in the missing answer
-            self._process.stdin.write(msgspec.json.encode(query) + b"\n")
-            await self._process.stdin.drain()
+        await self._child.tell(msgspec.json.encode(job) + b"\n")
         try:
-            line = await self._line(self._limits.wall_s + _GRACE_S)
+            line = await self._child.line(self._limits.wall_s + _GRACE_S)
         except TimeoutError:
             await self.stop()
             return Result(error=f"stopped after {self._limits.wall_s:g} s, with its process", stopped="time")
@@ -136,13 +95,4 @@ class _Worker:
     async def stop(self) -> None:
         """End the process."""
         self.dead = True
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        await self._process.wait()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-
-    async def _line(self, timeout_s: float) -> bytes:
-        """The next line, empty when the process has ended. Raises: TimeoutError."""
-        assert self._process.stdout is not None
-        return await asyncio.wait_for(self._process.stdout.readline(), timeout_s)
+        await self._child.stop()

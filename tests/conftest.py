@@ -1,7 +1,10 @@
 """What every test may use."""
 
 import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -18,3 +21,25 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the public data sets do not lie beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def mock_openai() -> ModuleType:
+    """The module of the mock endpoint."""
+    from tests import mock_openai
+
+    return mock_openai
+
+
+@pytest.fixture
+def start(mock_openai: ModuleType) -> Iterator[Callable[..., Any]]:
+    """Starts endpoints, each in a process of its own, that behave as told; all of them stop with the test."""
+    running: list[Any] = []
+
+    def begin(**behaviour: Any) -> Any:
+        running.append(mock_openai.start(**behaviour))
+        return running[-1]
+
+    yield begin
+    for one in running:
+        one.stop()

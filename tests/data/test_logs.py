@@ -101,6 +101,61 @@ def test_the_direction_of_a_metric_comes_from_the_results(tmp_path: Path) -> Non
     assert "lower" == _compare(homes[0], homes[1]).metrics["acc"].better
 
 
+def test_a_filter_keeps_the_direction_of_its_metric(tmp_path: Path) -> None:
+    samples = [_sample(0, filter="strict"), _sample(1, 0.0, filter="strict")]
+    homes = [
+        _run(tmp_path, model, samples, higher_is_better={"mmlu": {"acc": False}}) for model in ("lab/new", "lab/old")
+    ]
+
+    assert {"acc,strict": "lower"} == {name: metric.better for name, metric in _compare(*homes).metrics.items()}
+
+
+def test_several_tasks_of_a_run_are_slices_and_a_group_is_no_row_of_its_own(tmp_path: Path) -> None:
+    for model in ("lab/new", "lab/old"):
+        _run(tmp_path, model, [_sample(0), _sample(1)], task="law", groups={"mine": {"acc,none": 1.0}})
+        _run(tmp_path, model, [_sample(5)], task="art")
+    results = _compare(tmp_path / "lab__new", tmp_path / "lab__old")
+
+    assert ["art/5", "law/0", "law/1"] == sorted(results.evidence[0].example_N)
+    assert {"law", "art"} == set(results.evidence[0].slices["task"].names)
+
+
+def test_averages_may_be_no_numbers(tmp_path: Path) -> None:
+    homes = [
+        _run(tmp_path, model, [_sample(0)], results={"mmlu": {"acc,none": float("nan")}})
+        for model in ("lab/new", "lab/old")
+    ]
+
+    assert ["acc"] == list(_compare(*homes).metrics)
+
+
+@pytest.mark.parametrize("content", ['{"model_name": "lab/new"', "[1, 2]", "[" * 100_000, "3"])
+def test_averages_that_are_damaged_are_one_sentence(tmp_path: Path, content: str) -> None:
+    homes = [_run(tmp_path, model, [_sample(0)]) for model in ("lab/new", "lab/old")]
+    (homes[0] / f"results_{TIME}.json").write_text(content)
+
+    with pytest.raises(BadInput, match=r"results_2024.*\.json: this is not the JSON of lm_eval, or it was cut off$"):
+        _compare(*homes)
+
+
+def test_a_run_that_was_cut_off_in_a_sample_is_named_with_its_line(tmp_path: Path) -> None:
+    homes = [_run(tmp_path, model, [_sample(0), _sample(1)]) for model in ("lab/new", "lab/old")]
+    samples = homes[0] / f"samples_mmlu_{TIME}.jsonl"
+    samples.write_text(samples.read_text()[:-60])
+
+    with pytest.raises(BadInput, match=r"\.jsonl:2: not valid JSON"):
+        _compare(*homes)
+
+
+def test_two_runs_in_one_folder_are_not_mixed(tmp_path: Path) -> None:
+    homes = [_run(tmp_path, model, [_sample(0)]) for model in ("lab/new", "lab/old")]
+    for path in sorted(homes[0].iterdir()):
+        path.with_name(path.name.replace("05-01", "05-02")).write_text(path.read_text())
+
+    with pytest.raises(BadInput, match=r"1 value stands twice: example 'mmlu/0', model 'lab/new'.*keep one"):
+        _compare(*homes)
+
+
 def test_one_prompt_under_two_documents_is_one_cluster(tmp_path: Path) -> None:
     homes = [_run(tmp_path, model, [_sample(0), _sample(1, prompt_hash="p0")]) for model in ("lab/new", "lab/old")]
 

@@ -298,8 +298,9 @@ def _metric(long: Long, unit: _Units, query: Query) -> Metric:
 def _better(long: Long, name: str, query: Query) -> Direction:
     if query.better is not None and name not in long.extras:
         return query.better
-    said = (long.better or {}).get(name)
-    return said or ("lower" if name.split(",")[0].lower() in LOWER_IS_BETTER else "higher")
+    unfiltered = name.split(",")[0]
+    said = long.better or {}
+    return said.get(name) or said.get(unfiltered) or ("lower" if unfiltered.lower() in LOWER_IS_BETTER else "higher")
 
 
 def _not_observed(example: Example, response: Response) -> tuple[float, ...]:

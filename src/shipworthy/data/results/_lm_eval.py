@@ -80,18 +80,30 @@ def _describe(path: Path, given: Path, query: Query) -> _Samples:
     match = _NAME.match(path.stem)
     task, time = (match["task"], match["time"]) if match else (path.stem, None)
     beside = path.with_name(f"results_{time}.json")
-    results: dict[str, Any] = _rows.value(_files.text(beside)) if time and beside.is_file() else {}
-    config = results.get("config") or {}
-    spoken = [results.get("model_name"), results.get("model_name_sanitized"), _pretrained(config.get("model_args"))]
+    results = _averages(beside) if time and beside.is_file() else {}
+    arguments = _mapping(results.get("config")).get("model_args")
+    spoken = [results.get("model_name"), results.get("model_name_sanitized"), _pretrained(arguments)]
     names = [str(name) for name in spoken if name] + [path.parent.name, given.name, given.stem, str(given), path.stem]
-    higher = (results.get("higher_is_better") or {}).get(task) or {}
+    higher = _mapping(_mapping(results.get("higher_is_better")).get(task))
     return _Samples(
         path=path,
         model=called(query, names),
         task=task,
         better={name: "higher" if up else "lower" for name, up in higher.items() if up is not None},
-        task_hash=(results.get("task_hashes") or {}).get(task),
+        task_hash=_mapping(results.get("task_hashes")).get(task),
     )
+
+
+def _averages(path: Path) -> Mapping[str, Any]:
+    """`results_*.json`, where an average may be NaN. Raises: BadInput: no JSON object."""
+    try:
+        return dict(json.loads(_files.text(path)))
+    except (ValueError, TypeError, RecursionError):
+        raise BadInput("this is not the JSON of lm_eval, or it was cut off", where=str(path)) from None
+
+
+def _mapping(said: Any) -> Mapping[str, Any]:
+    return said if isinstance(said, Mapping) else {}
 
 
 def _pretrained(arguments: Any) -> str | None:

@@ -20,6 +20,7 @@ from shipworthy.evaluation.prepare import (
     EVERYTHING,
     Occasion,
     Prepared,
+    as_begun,
     build_metrics,
     manifest,
     prepare,
@@ -83,7 +84,8 @@ def run(
 ) -> Verdict:
     """Ask every model of the protocol in `path`, judge the candidate, and leave a run folder in `out`.
 
-    On an occasion only what is for it runs, and a run goes on only on the occasion that it was begun for.
+    On an occasion only what is for it runs, and a run goes on only on the occasion that it was begun for; with
+    `resume` it need not be named.
 
     With `resume` the run in `out` goes on: what was answered is not asked again, errors are. A run that a budget, a
     dead endpoint or Ctrl-C stopped is `incomplete`; its verdict is inconclusive and says how to go on, unless a limit
@@ -95,6 +97,8 @@ def run(
         KeyboardInterrupt: Ctrl-C; what was answered is saved and the manifest says `incomplete`.
     """
     within = within or Surroundings()
+    if resume:
+        occasion = as_begun(RunFolder.open(out).manifest, occasion)
     prepared = prepare(path, within.environ, occasion, within.in_production)
     promise = manifest(prepared, run_id=_new_id(within.now()), now=within.now())
     fresh = not (out.exists() and any(out.iterdir()))

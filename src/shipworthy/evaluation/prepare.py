@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,8 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from shipworthy import data, metrics, models, protocol
-from shipworthy.data.versions import digest_of_rows
+from shipworthy import metrics, models, protocol
 from shipworthy.errors import BadInput, Refused
 from shipworthy.evaluation import scoring
 from shipworthy.evaluation.observe import refuse_unscorable
@@ -19,6 +18,7 @@ from shipworthy.evaluation.prompts import render
 from shipworthy.evaluation.released import Answering, InProduction, answering, identity_of, nothing_released
 from shipworthy.evaluation.scoring import Loaded, step
 from shipworthy.evaluation.suites import arrange, equip
+from shipworthy.evaluation.suites.arrange import data_print
 from shipworthy.evaluation.training_data import SETTING, Looked, look
 from shipworthy.metrics.types import Metric
 from shipworthy.models import Backend
@@ -28,6 +28,8 @@ from shipworthy.records import Example, Prompt
 from shipworthy.store import DatasetPrint, Manifest, ModelPrint
 from shipworthy.store.history import rules_digest
 
+OCCASION = "occasion"
+"""Under which name the manifest's settings hold what a run was begun for; not there: for everything."""
 NAMED_PACKAGES = ("shipworthy", "aiohttp", "duckdb", "msgspec", "numpy", "peft", "scipy", "torch", "transformers")
 
 Purpose = Literal["decide", "tune"]
@@ -55,7 +57,7 @@ class Prepared:
     `sources` are datasets that nobody is asked about, but that suites were made from: a run looks at them as well.
     `answering` is how every model is declared once `backend: release` is looked up. `rules_sha256` is the digest of
     what the whole protocol promises whoever the candidate is. `scorers` find the counts of metrics that need I/O.
-    `training` is what was found in the training files that the protocol declares.
+    `training` is what was found in the training files that the protocol declares. `when` is the occasion.
     """
 
     protocol: Protocol
@@ -70,6 +72,7 @@ class Prepared:
     rules_sha256: str = ""
     scorers: tuple[Loaded, ...] = ()
     training: Looked | None = None
+    when: Cadence | None = None
 
 
 def read_protocol(path: Path) -> Protocol:
@@ -146,6 +149,7 @@ def check(
         purpose=occasion.purpose,
         rules_sha256=rules_digest(msgspec.to_builtins(declared)),
         training=training,
+        when=occasion.when,
     )
 
 
@@ -173,15 +177,7 @@ def manifest(prepared: Prepared, *, run_id: str, now: datetime) -> Manifest:
         protocol=msgspec.to_builtins(promised),
         protocol_sha256=protocol.digest(promised),
         protocol_path=str(prepared.path),
-        datasets={
-            name: DatasetPrint(
-                sha256=data.digest(rows),
-                n=len(rows),
-                path=promised.datasets[name].path,
-                rows_sha256=digest_of_rows(row.fields for row in rows).sha256,
-            )
-            for name, rows in by_dataset.items()
-        }
+        datasets={name: data_print(rows, promised.datasets[name].path) for name, rows in by_dataset.items()}
         | dict(prepared.sources),
         models={
             name: ModelPrint(role=spec.role, identity=_identity(prepared, name))
@@ -198,8 +194,24 @@ def manifest(prepared: Prepared, *, run_id: str, now: datetime) -> Manifest:
             "rules_sha256": prepared.rules_sha256,
             "scorers": step.identities(prepared.scorers),
         }
-        | ({SETTING: msgspec.to_builtins(prepared.training.print)} if prepared.training else {}),
+        | ({SETTING: msgspec.to_builtins(prepared.training.print)} if prepared.training else {})
+        | ({OCCASION: prepared.when} if prepared.when else {}),
     )
+
+
+def as_begun(locked: Manifest, asked: Occasion) -> Occasion:
+    """The occasion on which a run goes on: the one that it was begun for, which nobody needs to name again.
+
+    Raises: Refused: another one is named.
+    """
+    begun = locked.settings.get(OCCASION)
+    if asked.when not in (None, begun):
+        was_for = f"--on {begun}" if begun else "without --on"
+        raise Refused(
+            f"the run {locked.run_id} was begun {was_for} and cannot go on for {asked.when}; leave --on away to go on, "
+            "or start a new run without --resume"
+        )
+    return replace(asked, when=begun)
 
 
 def refuse_changes(locked: Manifest, now: Manifest) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from shipworthy import data, plugins
+from shipworthy.data.versions import digest_of_rows
 from shipworthy.errors import BadInput
 from shipworthy.evaluation.prompts import render
 from shipworthy.evaluation.suites.cadence import occasion, only
@@ -123,9 +124,17 @@ class _Shelf:
 
     def prints(self, names: set[str]) -> dict[str, DatasetPrint]:
         found = {name: (self.read(name), self._promised.datasets[name].path) for name in sorted(names)}
-        return {
-            name: DatasetPrint(sha256=data.digest(rows), n=len(rows), path=path) for name, (rows, path) in found.items()
-        }
+        return {name: data_print(rows, path) for name, (rows, path) in found.items()}
+
+
+def data_print(examples: Sequence[Example], path: str) -> DatasetPrint:
+    """What a run notes of a dataset: the digest of its examples, and the version of its rows that may be sealed."""
+    return DatasetPrint(
+        sha256=data.digest(examples),
+        n=len(examples),
+        path=path,
+        rows_sha256=digest_of_rows(example.fields for example in examples).sha256,
+    )
 
 
 def _asked(promised: Protocol, example: Example) -> Prompt:

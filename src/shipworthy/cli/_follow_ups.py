@@ -52,7 +52,7 @@ def save_failures(folder: RunFolder, verdict: Verdict) -> str:
     """Write the rows on which the candidate lost to failures.jsonl, ready to become a regression dataset or suite."""
     from shipworthy.evaluation.main_job import question_of
     from shipworthy.evaluation.suites.regression import saved
-    from shipworthy.web._worst import worst
+    from shipworthy.web.worst import worst
 
     metrics = question_of(msgspec.convert(folder.manifest.protocol, Protocol), folder.manifest).metrics
     lost = worst(verdict.metrics, folder.evidence(), metrics, candidate=folder.manifest.candidate, most=10_000)

@@ -14,7 +14,7 @@ from shipworthy.web._ladder import ladder, paretos
 from shipworthy.web._page import Answer, Page, Regression, baselines_of, question_of
 from shipworthy.web._prices import Prices
 from shipworthy.web._provenance import metric_facts, provenance
-from shipworthy.web._worst import Loss, worst
+from shipworthy.web.worst import Loss, worst
 
 MOST_REGRESSIONS = 3
 _NEXT: dict[Decision, str] = {

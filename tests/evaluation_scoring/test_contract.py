@@ -43,6 +43,7 @@ def made(kind: str, tmp_path: Path, endpoint: mock_openai.Endpoint, request: pyt
     sqlite3.connect(tmp_path / "d.sqlite").close()
     judge = {"base_url": endpoint.base_url, "model": "echo"}
     options: dict[str, Any] = {
+        "attack_success": {"judge": judge},
         "claims_supported": {"judge": judge, "source": "text"},
         "code_pass": {"tests": "test"},
         "grammar_match": {"grammar": "start: /[^{]+/?"},

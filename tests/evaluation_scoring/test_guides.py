@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from shipworthy import protocol
+from shipworthy import metrics, protocol
 from shipworthy.errors import UnknownName
 from shipworthy.evaluation.scoring import BUILT_IN, build
 from shipworthy.evaluation.scoring.catalogue import kind_of
@@ -40,7 +40,9 @@ models: {{new: {{role: candidate, path: a}}, production: {{role: production, pat
         whole += f"gates: [{{metric: {name[1]}, at_least: 0}}]\n"
     loaded = protocol.load(whole, where="guide.md")
 
-    assert all(build(name, spec.metric or name, spec.options) for name, spec in loaded.metrics.items())
+    for name, spec in loaded.metrics.items():
+        kind = spec.metric or name
+        assert name == (build(name, kind, spec.options) or metrics.build(name, kind, spec.options)).name
 
 
 @pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", TEXT, re.S))

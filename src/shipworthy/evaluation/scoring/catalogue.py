@@ -16,6 +16,7 @@ from shipworthy.records import Record
 GROUP = "scorer"
 _HERE = "shipworthy.evaluation.scoring"
 BUILT_IN: Mapping[str, str] = {
+    "attack_success": f"{_HERE}.attack:ATTACK_SUCCESS",
     "claims_supported": f"{_HERE}.support:CLAIMS_SUPPORTED",
     "code_pass": f"{_HERE}.code:CODE_PASS",
     "grammar_match": f"{_HERE}.grammar:GRAMMAR_MATCH",

@@ -33,6 +33,19 @@ def test_a_repeat_joins_the_clusters_that_it_stands_in() -> None:
     assert [0, 0, 0, 0] == found.code_N.tolist()
 
 
+def test_variants_that_were_declared_one_cluster_are_no_repeats() -> None:
+    found = clusters([_example(1, "Where is it?", "q1"), _example(2, "where is IT?", "q1"), _example(3, "b", "q3")])
+
+    assert ([0, 0, 1], 0, ()) == (found.code_N.tolist(), found.repeats, found.warnings)
+
+
+def test_a_question_in_three_clusters_is_repeated_twice_however_often_each_asks_it() -> None:
+    asked = [("a", "d1"), ("A", "d1"), ("a ", "d2"), ("a", "d2"), ("a", "d3"), ("c", "d4")]
+    found = clusters([_example(at, text, cluster) for at, (text, cluster) in enumerate(asked)])
+
+    assert ([0, 0, 0, 0, 0, 1], 2) == (found.code_N.tolist(), found.repeats)
+
+
 def test_examples_without_messages_are_not_repeats_of_one_another() -> None:
     assert 0 == clusters([_example(1, ""), _example(2, "")]).repeats
 
@@ -51,5 +64,5 @@ def test_rows_are_together_exactly_when_a_chain_joins_them(pairs: list[tuple[int
     found = join(inputs, declared).code_N
     expected = np.array(label)
 
-    if len(np.unique(inputs)) < len(pairs):
+    if pairs:
         assert ((expected[:, None] == expected) == (found[:, None] == found)).all()

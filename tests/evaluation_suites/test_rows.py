@@ -251,3 +251,10 @@ def test_rows_survive_being_written_as_json(tmp_path: Path) -> None:
     for suite in ("{suite: unit}", "{suite: integration, of: d}", "{suite: stress, of: d}", "{suite: safety}"):
         for one in made(tmp_path, suite).examples:
             assert one == msgspec.json.decode(json.dumps(msgspec.to_builtins(one)), type=Example)
+
+
+def test_rows_that_differ_in_casing_alone_are_one_cluster_and_no_repeats(tmp_path: Path) -> None:
+    suite = "{suite: robustness, of: d, options: {kinds: [casing, spacing]}}"
+    found = data.clusters(made(tmp_path, suite).examples)
+
+    assert ((), 6) == (found.warnings, len(set(found.code_N.tolist())))

@@ -16,7 +16,10 @@ Codes = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clusters:
-    """(N,) cluster codes 0..G-1, and how many rows repeat the input of an earlier row under another id."""
+    """(N,) cluster codes 0..G-1, and how many examples ask again what one of another declared cluster asks.
+
+    Copies within a declared cluster (a question and its variants in other casing) were never taken for independent.
+    """
 
     code_N: Codes
     repeats: int
@@ -27,7 +30,8 @@ class Clusters:
         if not self.repeats:
             return ()
         message = (
-            f"{self.repeats} examples repeat the input of another under a different id; each such group is one cluster"
+            f"{self.repeats} examples repeat the input of another under a different id and cluster; "
+            "each such group is one cluster"
         )
         return (records.Warning(code="duplicate_examples", message=message, count=self.repeats),)
 
@@ -43,7 +47,8 @@ def join(input_N: Codes, declared_N: Codes) -> Clusters:
 
     Args: input_N, declared_N: (N,) codes; a row whose input is not known has an input code of its own.
     """
-    repeats = len(input_N) - len(np.unique(input_N))
+    both_N2 = np.unique(np.stack([codes_of(input_N), codes_of(declared_N)], axis=1), axis=0)
+    repeats = len(both_N2) - len(np.unique(input_N))
     if not repeats:
         return Clusters(code_N=codes_of(declared_N), repeats=0)
     label_N = codes_of(declared_N)

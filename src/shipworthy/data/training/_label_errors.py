@@ -42,14 +42,24 @@ def probable_errors(texts: Sequence[str], code_N: Sequence[int]) -> list[Issue]:
     Args: code_N: (N,) class codes 0..C-1, each of which occurs.
     """
     label_N = np.asarray(code_N)
-    probability_NC = held_out(texts, label_N)
+    return doubtful(held_out(texts, label_N), label_N)
+
+
+def doubtful(probability_NC: "NDArray[np.float64]", label_N: "NDArray[Any]", *, margin: float = _MARGIN) -> list[Issue]:
+    """Rows whose label these probabilities deny, surest first: off the diagonal of the confident joint by a margin.
+
+    Args:
+        probability_NC: (N, C) probabilities of each row's classes, from a classifier that did not see the row.
+        label_N: (N,) class codes 0..C-1, each of which occurs.
+        margin: how much more probable the other class must be. 0: confident learning as published.
+    """
     n = np.arange(len(label_N))
     own_N = probability_NC[n, label_N]
     confidence_C = np.array([own_N[label_N == c].mean() for c in range(probability_NC.shape[1])])
     confident_NC = np.where(probability_NC >= confidence_C, probability_NC, 0.0)
     suggested_N = confident_NC.argmax(axis=1)
     best_N = probability_NC[n, suggested_N]
-    wrong_N = (confident_NC.max(axis=1) > 0) & (suggested_N != label_N) & (best_N - own_N > _MARGIN)
+    wrong_N = (confident_NC.max(axis=1) > 0) & (suggested_N != label_N) & (best_N - own_N > margin)
     found = [Issue(int(i), int(suggested_N[i]), float(best_N[i])) for i in np.flatnonzero(wrong_N)]
     return sorted(found, key=lambda issue: -issue.confidence)
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -58,6 +59,16 @@ from pathlib import Path
 from shipworthy.evaluation import run
 out = Path(sys.argv[2])
 print(run(Path(sys.argv[1]), out=out, resume=(out / "manifest.json").exists()).verdict)
+"""
+
+
+ON_A_FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from shipworthy.evaluation import Surroundings, run
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+no_more = lambda _: resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))
+run(Path(sys.argv[1]), out=Path(sys.argv[2]), within=Surroundings(report=no_more))
 """
 
 
@@ -280,6 +291,25 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, start: Start) -> Non
     assert "promote" == run(protocol, out=out, resume=True).verdict
 
 
+def test_a_disk_that_fills_up_names_the_answers_and_how_to_go_on(tmp_path: Path, start: Start) -> None:
+    """From the first progress report on no file may grow, the manifest with its status included."""
+    endpoint = start(latency_s=0.02)
+    protocol, out = over_http(tmp_path, endpoint.base_url), tmp_path / "run"
+    full = begin(protocol, out, ON_A_FULL_DISK)
+    _, said = full.communicate(timeout=60)
+
+    assert "responses.jsonl: the file may not grow any further" in said
+    assert "what was answered is kept, continue with: shipworthy run --resume" in said
+    assert 0 < len(answered_lines(out)) < 4 * ROWS
+    assert "promote" == run(protocol, out=out, resume=True).verdict
+
+
+def test_a_folder_that_vanishes_during_a_run_is_one_sentence(tmp_path: Path, start: Start) -> None:
+    protocol, out = over_http(tmp_path, start(latency_s=0.005).base_url), tmp_path / "run"
+    with pytest.raises(BadInput, match="No such file or directory"):
+        run(protocol, out=out, within=Surroundings(report=lambda _: shutil.rmtree(out, ignore_errors=True)))
+
+
 def test_a_budget_that_ends_is_inconclusive(tmp_path: Path, start: Start) -> None:
     protocol = over_http(tmp_path, start().base_url)
     protocol.write_text(protocol.read_text() + "budget: {max_requests: 30}\n")
@@ -328,8 +358,8 @@ def test_a_run_that_was_killed_again_and_again_ends_like_an_undisturbed_one(
     assert sum(after.values()) - sum(before.values()) <= 4 * ROWS + in_flight
 
 
-def begin(protocol: Path, out: Path) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-c", SCRIPT, str(protocol), str(out)]
+def begin(protocol: Path, out: Path, script: str = SCRIPT) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", script, str(protocol), str(out)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

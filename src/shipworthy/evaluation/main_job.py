@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from shipworthy import records
-from shipworthy.errors import ShipworthyError
+from shipworthy.errors import BadInput, ShipworthyError
 from shipworthy.evaluation.comparable import facts
 from shipworthy.evaluation.observe import observe
 from shipworthy.evaluation.prepare import (
@@ -178,15 +178,21 @@ def _nothing_lost(folder: RunFolder, *, removable: bool, wholly: bool) -> Iterat
         yield
     except ShipworthyError as error:
         if any(True for _ in folder.responses()):
-            folder.set_status("incomplete")
+            _note_incomplete(folder)
             raise type(error)(f"{error}; what was answered is kept, {RESUME}") from error
         folder.close()
         if removable:
             _remove(folder.path, wholly=wholly)
         raise
     except KeyboardInterrupt as interrupt:
-        folder.set_status("incomplete")
+        _note_incomplete(folder)
         raise KeyboardInterrupt(f"interrupted; what was answered is saved, {RESUME}") from interrupt
+
+
+def _note_incomplete(folder: RunFolder) -> None:
+    """A disk that takes no more takes no status either: it stays `running`, as after kill -9, and can be resumed."""
+    with suppress(BadInput):
+        folder.set_status("incomplete")
 
 
 def _ask(prepared: Prepared, folder: RunFolder, within: Surroundings) -> list[_Lack]:
@@ -279,7 +285,8 @@ def _record(folder: RunFolder, verdict: Verdict, within: Surroundings) -> None:
 def _remove(out: Path, *, wholly: bool) -> None:
     """Take back what a run that never began has written: nothing stays half-written."""
     if wholly:
-        shutil.rmtree(out)
+        if out.exists():  # somebody may have removed it while the run was on
+            shutil.rmtree(out)
         return
     for name in (MANIFEST, EXAMPLES, REPORT, ".lock"):
         (out / name).unlink(missing_ok=True)

@@ -12,11 +12,8 @@ from shipworthy.stats.clustered import Means, cluster_means
 from shipworthy.stats.effects import cohens_h
 from shipworthy.stats.paired import p_better, score_z, tango
 from shipworthy.stats.proportion import wilson
-from shipworthy.stats.refusal import no_spread
+from shipworthy.stats.refusal import FEW_CHANGES, no_spread
 from shipworthy.stats.significance import mcnemar_mid_p
-
-RARE = 5
-"""With fewer examples that differ, the spread of a score between 0 and 1 cannot be read off them."""
 
 
 def binary_pair(pair: Pair, base_NK: Floats, cells: Cells, alpha: float) -> Contrast:
@@ -96,14 +93,16 @@ def clustered(pair: Pair, cells: Cells, alpha: float) -> Contrast:
         spreads[:2] = [_no_narrower(spread, _rate(spread.value_S * groups, groups, alpha), means.se_SM[:, column] == 0)
                        for column, spread in enumerate(spreads[:2])]  # fmt: skip
     still = means.se_SM[:, last] == 0
-    rare = still | (changed < RARE)
+    rare = still | (changed < FEW_CHANGES)
     if bounded and last:
         spreads[last] = _no_narrower(spreads[last], _few_changes(columns[-1], cells, n, groups, alpha), rare)
     n_examples = np.maximum(np.round(n / pair.per_example), 1.0)
     variance = n_examples * np.nan_to_num(means.se_SM[:, last]) ** 2
     if bounded:
         unseen = _variance_unseen(columns[-1], cells, n, groups, paired=last > 0)
-        floor = np.where(changed >= RARE, unseen, unseen * n_examples / groups)  # rare: a cluster is worth one example
+        floor = np.where(
+            changed >= FEW_CHANGES, unseen, unseen * n_examples / groups
+        )  # rare: a cluster is worth one example
         variance = np.where(rare, np.maximum(variance, floor), variance)
     refused = too_small(pair, cells, groups, None if pair.metric.kind == "binary" else columns[-1])
     if not bounded:

@@ -7,6 +7,7 @@ from scipy.special import bdtr, bdtrc, ndtr, ndtri
 
 from shipworthy.gates._cells import Cells
 from shipworthy.gates._contrast import Contrast, Spread, too_small
+from shipworthy.gates._few_changes import with_few_changes
 from shipworthy.gates._pairs import Ints, Pair
 from shipworthy.metrics.types import Floats
 from shipworthy.records import Method
@@ -39,7 +40,8 @@ def corpus(pair: Pair, cells: Cells, alpha: float, draws: int, rng: np.random.Ge
     wanted = _affordable(draws, units.n_units)
     drawn = np.concatenate([both(sums)[:, cells.keep_S] for sums in draw_chunks(units, n_draws=wanted, rng=rng)])
     observed = both(units.totals)[cells.keep_S]
-    return _contrast(pair, cells, "cluster_bootstrap", alpha, observed, drawn)
+    found = _contrast(pair, cells, "cluster_bootstrap", alpha, observed, drawn)
+    return found if pair.base_NK is None else with_few_changes(found, pair, cells, units.totals[cells.keep_S], alpha)
 
 
 def rank(pair: Pair, cells: Cells, alpha: float, draws: int, rng: np.random.Generator) -> Contrast:

@@ -5,6 +5,8 @@ from numpy.typing import ArrayLike
 
 MIN_CLUSTERS = 20
 """Below this the t interval over clusters leans on their being equal and normal (Cameron & Miller 2015, VI)."""
+FEW_CHANGES = 5
+"""With fewer examples that differ, their spread says nothing of the next one's."""
 SKEW_SAFE_N = 100
 """From this n on a continuous score is judged whatever its shape."""
 
@@ -43,6 +45,15 @@ def no_spread(n: int) -> str | None:
     if n >= SKEW_SAFE_N:
         return None
     return f"nothing varies on n={n}, which is below {SKEW_SAFE_N}: a spread that was not seen is not a spread of zero"
+
+
+def few_changes(changed: int, n: int) -> str | None:
+    """Why a small sample on which hardly any example differs is not judged by redrawing, None where it may be."""
+    if n >= SKEW_SAFE_N or changed >= FEW_CHANGES:
+        return None
+    return (
+        f"the models differ on {changed} of n={n} only, which is below {SKEW_SAFE_N}: redrawing these shows no others"
+    )
 
 
 def skewness(values_N: ArrayLike) -> float:

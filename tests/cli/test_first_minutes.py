@@ -60,6 +60,21 @@ def test_validate_names_what_each_gate_can_detect(first: Path, capsys: pytest.Ca
     assert "120 examples find" in text and "needs" in text
 
 
+def test_validate_counts_rows_without_a_cluster_each_and_repeated_questions_once() -> None:
+    from shipworthy.cli.validate import _size
+    from shipworthy.records import Example, Message
+
+    asked = ["one", "two", "three", "three", "four"]
+    documents = ["a", "a", None, None, None]
+    rows = [
+        Example(id=str(i), dataset="d", messages=(Message(role="user", content=text),), cluster=document)
+        for i, (text, document) in enumerate(zip(asked, documents, strict=True))
+    ]
+    size = _size(tuple(rows), "d")
+
+    assert (5, 3, 1) == (size.n, size.clusters, size.repeats)
+
+
 def test_validate_writes_nothing(first: Path) -> None:
     before = sorted(path for path in first.rglob("*"))
     main(["validate"])

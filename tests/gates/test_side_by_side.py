@@ -128,6 +128,16 @@ def test_every_slice_label_has_its_row_and_the_missing_examples_their_price() ->
     assert 0.5 * (rows[1].n_needed - 40) == rows[1].cost_usd
 
 
+def test_a_repeated_example_is_planned_as_one() -> None:
+    once, tenfold = (
+        explain(protocol(GATE), {"test": size}, {"accuracy": make_metric()})[0]
+        for size in (Size(n=500), Size(n=5000, clusters=500, repeats=4500))
+    )
+
+    assert (once.effective_n, once.detectable) == (tenfold.effective_n, tenfold.detectable)
+    assert once.n_needed is not None and 10 * once.n_needed == tenfold.n_needed
+
+
 def test_an_absolute_limit_that_so_few_examples_cannot_show_is_named() -> None:
     gate = GateSpec(metric="accuracy", at_least=0.98)
     few, some, many = (

@@ -170,13 +170,17 @@ def _line(row: "Power") -> str:
 def _size(examples: "tuple[Example, ...]", dataset: str) -> "Size":
     from collections import Counter
 
+    from shipworthy.data import clusters
     from shipworthy.gates.planning import Size
 
     rows = [example for example in examples if example.dataset == dataset]
     columns = sorted({column for row in rows for column in row.slices})
+    found = clusters(rows)
+    groups = int(found.code_N.max(initial=-1)) + 1
     return Size(
         n=len(rows),
-        clusters=len({row.cluster for row in rows}) if any(row.cluster for row in rows) else None,
+        clusters=groups if groups < len(rows) else None,
+        repeats=found.repeats,
         labels={
             column: dict(Counter(row.slices[column] for row in rows if column in row.slices)) for column in columns
         },

@@ -26,6 +26,8 @@ class Size(Record):
     clusters: int | None = None
     labels: dict[str, dict[str, int]] = {}
     """slice column -> label -> examples"""
+    repeats: int = 0
+    """examples that ask what another has asked already, and teach nothing new"""
 
 
 class Power(Record):
@@ -98,7 +100,8 @@ def _row(
     planning, dataset = protocol.planning.of(rule.metric), protocol.metrics[rule.metric].dataset
     census = not rule.compares and protocol.datasets[dataset].role in CENSUS
     clusters = n if size.clusters is None else max(1, round(size.clusters * n / max(size.n, 1)))
-    effect = design_effect_of(n / clusters, planning.intraclass) if clusters else 1.0
+    copies = size.n / max(size.n - size.repeats, 1)
+    effect = copies * design_effect_of(n / copies / clusters, planning.intraclass) if clusters else 1.0
     plan = _Plan(rule, metric, planning, protocol.decisions)
     found = None if census else plan.detectable(n / effect)
     wanted = None if census else plan.needed(n, effect)

@@ -48,6 +48,25 @@ def test_clean_rows_have_no_finding_of_their_own(tmp_path: Path) -> None:
     assert () == check([str(path)]).findings
 
 
+@pytest.mark.parametrize("sign", ["\0", "\n\0\n", "\x01", "\x7f"])
+def test_a_control_character_is_found_even_where_it_is_what_parts_two_texts(sign: str, tmp_path: Path) -> None:
+    rows = [{"prompt": f"Question {i}?", "completion": f"A{sign if i == 3 else ' '}B"} for i in range(6)]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+    assert {4} == lines(check([str(path)], Options(only=("encoding",))), "control_character")
+
+
+def test_a_row_repeated_in_its_own_batch_or_an_earlier_one_is_named_where_it_stands_again(tmp_path: Path) -> None:
+    rows = [{"prompt": f"Question {i}?", "completion": "x" * 100} for i in range(6_000)]
+    rows += [rows[5], rows[5_999], {"prompt": "New?", "completion": "y"}, rows[5]]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    report = check([str(path)], Options(only=("repeats",), examples=MANY))
+
+    assert {6_001, 6_002, 6_004} == lines(report, "repeated_row")
+
+
 # --- targets, contexts, pairs ---
 
 

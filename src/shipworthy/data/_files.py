@@ -1,6 +1,5 @@
 """From a path to bytes or text, or one sentence saying why not."""
 
-import difflib
 from pathlib import Path
 
 from shipworthy.errors import BadInput
@@ -67,5 +66,7 @@ def _like(path: Path) -> str:
         beside = [item.name for item in path.parent.iterdir()]
     except OSError:
         return f", and no folder {path.parent} either"
+    import difflib
+
     near = difflib.get_close_matches(path.name, beside, n=1)
     return f"; did you mean {near[0]!r}?" if near else f"; {path.parent} holds {len(beside)} other files"

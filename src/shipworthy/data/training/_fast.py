@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from shipworthy.data.training._kinds import learned_text
+from shipworthy.data.training._lines import Chunk
 from shipworthy.data.training.batch import Batch, Lines
 from shipworthy.data.training.types import Turn
 
@@ -142,15 +143,15 @@ class FastPath:
         ]
         self._keys = [b'"' + key.encode() + b'"' for key in keys[:16]]
 
-    def batch(self, data: bytes, path: str, first: int) -> Batch | None:
+    def batch(self, chunk: Chunk, path: str) -> Batch | None:
         """The rows of a chunk; None: look at each line, something may be wrong."""
-        lines = data.count(b"\n") + (not data.endswith(b"\n"))
+        data, lines = chunk.data, chunk.lines
         if not self._ways or not _is_utf8(data) or any(data.count(key) > lines for key in self._keys):
             return None
         columns = self._columns(data, lines)
         if columns is None or (self._kind == "chat" and _twice(data, columns, lines)):
             return None
-        return Batch(kind=self._kind, lines=Lines(path=path, line_N=range(first, first + lines)), **columns)
+        return Batch(kind=self._kind, lines=Lines(path=path, line_N=range(chunk.first, chunk.first + lines)), **columns)
 
     def _columns(self, data: bytes, lines: int) -> Columns | None:
         """By the first way that fits; a narrow way that did not fit once is not tried again."""

@@ -10,10 +10,11 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class Chunk(NamedTuple):
-    """Whole lines. `too_long`: one line of which only the beginning was kept."""
+    """Whole lines, and how many. `too_long`: one line of which only the beginning was kept."""
 
     first: int
     data: bytes
+    lines: int
     too_long: bool = False
     bom: bool = False
 
@@ -28,14 +29,15 @@ def chunks(stream: IO[bytes], *, size: int = CHUNK) -> Iterator[Chunk]:
         if not cut:
             rest += block
             if len(rest) > LONGEST:
-                yield Chunk(line, rest[:200], too_long=True, bom=bom)
+                yield Chunk(line, rest[:200], 1, too_long=True, bom=bom)
                 rest, line = _after_line(stream, size), line + 1
             continue
         data, rest = rest + block[:cut], block[cut:]
-        yield Chunk(line, data, bom=bom)
-        line, bom = line + data.count(b"\n"), False
+        lines = data.count(b"\n")
+        yield Chunk(line, data, lines, bom=bom)
+        line, bom = line + lines, False
     if rest:
-        yield Chunk(line, rest, bom=bom)
+        yield Chunk(line, rest, 1, bom=bom)
 
 
 def _after_line(stream: IO[bytes], size: int) -> bytes:

@@ -106,7 +106,7 @@ class Reader:
         for chunk in chunks(stream):
             if chunk.bom:
                 self.bom.append(path)
-            batch = None if chunk.too_long else fast.batch(chunk.data, path, chunk.first)
+            batch = None if chunk.too_long else fast.batch(chunk, path)
             yield from [batch] if batch is not None else _careful(path, kind, _decoded(chunk))
             self._say(path, self._place())
 

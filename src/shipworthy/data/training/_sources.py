@@ -81,18 +81,17 @@ def followed(path: str) -> Iterator[tuple["IO[bytes]", Callable[[], int]]]:
 
     Raises: BadInput: not readable, empty, packed in an unknown way, or broken off; MissingExtra: a package is needed.
     """
-    import gzip
-    import zlib
-
-    from shipworthy.store.zstd import zstd
-
     try:
         with _raw(path) as raw:
-            yield _unpacked(path, raw), raw.tell
-    except EOFError:
-        raise BadInput("the packed file breaks off; copy or download it again", where=path) from None
-    except (gzip.BadGzipFile, zlib.error, zstd.ZstdError) as error:
-        raise BadInput(f"the packed file is damaged ({error}); copy or download it again", where=path) from None
+            stream, start = _begun(raw)
+            if start.startswith(_GZIP) or start == _ZSTD:
+                from shipworthy.data.training._packed import unpacked
+
+                with unpacked(path, stream, start) as inside:
+                    yield inside, raw.tell
+            else:
+                _refuse_others(path, start)
+                yield stream, raw.tell
     except OSError as error:
         said = error.strerror or str(error)
         raise BadInput(f"cannot be read ({said}); check the path and its permissions", where=path) from None
@@ -114,19 +113,15 @@ def _raw(path: str) -> "IO[bytes]":
     return stream
 
 
-def _unpacked(path: str, raw: "IO[bytes]") -> "IO[bytes]":
+def _begun(raw: "IO[bytes]") -> tuple["IO[bytes]", bytes]:
+    """The stream at its beginning, and its first bytes."""
     stream = io.BufferedReader(raw, _HEAD) if isinstance(raw, io.RawIOBase) else raw
     start = stream.read(4)
     stream.seek(0)
-    if start.startswith(_GZIP):
-        import gzip
+    return stream, start
 
-        return gzip.open(stream)  # type: ignore[return-value]
-    if start == _ZSTD:
-        from shipworthy.store.zstd import zstd
 
-        return zstd.open(stream)  # type: ignore[return-value]
+def _refuse_others(path: str, start: bytes) -> None:
     for magic, name in _OTHERS.items():
         if start.startswith(magic[:4]):
             raise BadInput(f"the file is packed with {name}; unpack it first (gzip and Zstandard are read)", where=path)
-    return stream

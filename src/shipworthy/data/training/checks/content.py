@@ -113,15 +113,16 @@ class Repeats:
         optional = (batch.completion_N, batch.rejected_N, batch.system_N)
         columns = [batch.prompt_N, *(column for column in optional if column is not None)]
         hashes = list(map(hash, zip(*columns, strict=True)))
-        wanted = len(hashes)
-        if len(set(hashes)) == wanted and self._seen.isdisjoint(hashes):
+        before, known = len(self._seen), self._seen
+        if self._seen.isdisjoint(hashes):
             self._seen.update(hashes)
-            return
+            if len(self._seen) - before == len(hashes):
+                return
+            known = set()  # what is repeated is repeated within this batch
         for index, key in enumerate(hashes):
-            if key in self._seen:
+            if key in known:
                 self._desk.found.add("repeated_row", batch, index, "row", batch.prompt_N[index])
-            else:
-                self._seen.add(key)
+            known.add(key)
 
     def close(self) -> None:
         if len(self._seen) >= self.MOST:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,15 +35,22 @@ def measure(base_url: str, samples: int, in_flight: int) -> dict[str, Any]:
     spec = ModelSpec(
         role="candidate", backend="openai", base_url=base_url, model="echo", options={"concurrency": in_flight}
     )
-    prompts = [
-        Prompt(example_id=str(at), dataset="d", messages=(Message(role="user", content=f"What is {at} plus one?"),))
-        for at in range(samples)
-    ]
+
+    class Made(Sequence[Prompt]):
+        """Prompts made when they are looked at, as the main job renders them from rows: the runner's memory is seen."""
+
+        def __len__(self) -> int:
+            return samples
+
+        def __getitem__(self, at: Any) -> Any:
+            content = f"What is {range(samples)[at]} plus one?"
+            return Prompt(example_id=str(at), dataset="d", messages=(Message(role="user", content=content),))
+
     manifest = Manifest(run_id="b", created="", protocol={}, protocol_sha256="", candidate="m")
     with tempfile.TemporaryDirectory() as folder, RunFolder.create(Path(folder) / "run", manifest) as run:
         backend = models.load("m", spec, folder=Path())
         began, cpu = time.perf_counter(), time.process_time()
-        gaps = asyncio.run(ask(Plan(prompts=prompts, backends={"m": backend}), run))
+        gaps = asyncio.run(ask(Plan(prompts=Made(), backends={"m": backend}), run))
         window_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu
         answered = sum(response.text is not None for response in run.responses())
     return {

@@ -98,3 +98,18 @@ def test_the_digest_is_of_the_whole_conversation() -> None:
 
     assert digest(one) != digest(other)
     assert 64 == len(digest(one))
+
+
+def test_prompts_can_be_looked_at_in_any_order_and_again() -> None:
+    rows = [Example(id=str(at), dataset="d", messages=(USER,), fields={"n": at}) for at in range(4)]
+    prompts = render(protocol("{n}"), rows)
+    whole = list(prompts)
+
+    assert ["0", "1", "2", "3"] == [prompt.messages[0].content for prompt in whole]
+    assert (whole[3], whole[1:3], 4) == (prompts[-1], prompts[1:3], len(prompts))
+
+
+def test_a_row_that_no_template_fits_is_refused_before_any_prompt_is_looked_at() -> None:
+    rows = [Example(id=str(at), dataset="d", messages=(USER,), fields={"n": at} if at else {}) for at in (1, 0)]
+    with pytest.raises(BadInput, match="this row has no column 'n'"):
+        render(protocol("{n}"), rows)

@@ -248,10 +248,11 @@ def test_two_prompts_with_one_id_are_refused() -> None:
         asyncio.run(ask(plan, Memory()))
 
 
-def test_asking_needs_little_memory_beyond_its_prompts() -> None:
-    """Bytes a prompt at the peak: an entry of two tables, and no digest, answer or task that stays."""
+def test_asking_needs_little_memory_however_many_models_and_seeds_there_are() -> None:
+    """Bytes a prompt at the peak: one flag a model and seed; no table, digest, answer or task that stays."""
     count, none = 4_000, Forgetful()
-    plan = Plan(prompts=prompts(count), backends={"a": Scripted(endpoint="x"), "b": Scripted()})
+    backends = {name: Scripted(endpoint=name) for name in "abc"} | {"local": Scripted()}
+    plan = Plan(prompts=Made(count), backends=backends, seeds=(0, 1))
     for backend in plan.backends.values():
         backend.asked = Nothing()
     tracemalloc.start()
@@ -261,8 +262,22 @@ def test_asking_needs_little_memory_beyond_its_prompts() -> None:
     finally:
         tracemalloc.stop()
 
-    assert 2 * count == none.lines_seen
-    assert peak / count < 500
+    assert 4 * 2 * count == none.lines_seen
+    assert peak / count < 100
+
+
+class Made(Sequence[Prompt]):
+    """Prompts made when they are looked at."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, at: Any) -> Any:
+        message = Message(role="user", content=f"q{range(self._count)[at]}")
+        return Prompt(example_id=str(at), dataset="d", messages=(message,))
 
 
 class Forgetful(Memory):

@@ -213,7 +213,7 @@ def _ask(prepared: Prepared, folder: RunFolder, within: Surroundings) -> list[_L
 def _scored(prepared: Prepared, folder: RunFolder, told: list[records.Warning]) -> Scores:
     """The scores of metrics that need I/O; nothing happens without such metrics."""
     remote = frozenset(name for name, backend in prepared.backends.items() if "endpoint" in backend.identity)
-    asked = list(zip(prepared.examples, prepared.prompts, strict=True))
+    asked = list(zip(prepared.examples, prepared.prompts, strict=True)) if prepared.scorers else []
     return score_run(prepared.protocol, prepared.scorers, asked, folder, remote=remote, warn=told.append)
 
 

@@ -38,7 +38,7 @@ def observe(
     """
     prompts = render(protocol, examples)
     asked = [
-        msgspec.structs.replace(example, messages=prompt.messages)
+        example if example.messages == prompt.messages else msgspec.structs.replace(example, messages=prompt.messages)
         for example, prompt in zip(examples, prompts, strict=True)
     ]
     sheets = {name: _Sheet(name, protocol, asked, metrics) for name in protocol.datasets}

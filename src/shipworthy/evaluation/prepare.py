@@ -1,7 +1,7 @@
 """Everything that can be known, and refused, before a model is asked: protocol, data, metrics, prompts, models."""
 
 import platform
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -63,7 +63,7 @@ class Prepared:
     protocol: Protocol
     path: Path
     examples: tuple[Example, ...]
-    prompts: tuple[Prompt, ...]
+    prompts: Sequence[Prompt]
     metrics: Mapping[str, Metric]
     backends: Mapping[str, Backend]
     sources: Mapping[str, DatasetPrint] = field(default_factory=dict)
@@ -140,7 +140,7 @@ def check(
         protocol=promised,
         path=path,
         examples=examples,
-        prompts=tuple(prompts),
+        prompts=prompts,
         metrics=measures,
         scorers=scorers,
         backends=equip(backends, asked, arranged.probes),

@@ -3,7 +3,7 @@
 import hashlib
 import string
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, overload
 
 import msgspec
 
@@ -14,13 +14,38 @@ from shipworthy.records import Example, Message, Prompt
 INPUT = "input"
 
 
-def render(protocol: Protocol, examples: Sequence[Example]) -> list[Prompt]:
+class Prompts(Sequence[Prompt]):
+    """One prompt an example, in order, rendered anew whenever it is looked at: many of them need no memory."""
+
+    def __init__(self, protocol: Protocol, examples: Sequence[Example]) -> None:
+        self._renderers = {name: _Renderer(protocol, name) for name in protocol.datasets}
+        self._examples = examples
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    @overload
+    def __getitem__(self, at: int) -> Prompt: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Prompt]: ...
+    def __getitem__(self, at: int | slice) -> Prompt | list[Prompt]:
+        if isinstance(at, slice):
+            return [self._prompt(example) for example in self._examples[at]]
+        return self._prompt(self._examples[at])
+
+    def _prompt(self, example: Example) -> Prompt:
+        return self._renderers[example.dataset].prompt(example)
+
+
+def render(protocol: Protocol, examples: Sequence[Example]) -> Prompts:
     """One prompt an example, in order, by the prompt that its dataset names (without one: the input as it is).
 
     Raises: BadInput: a template names a column that the row does not have, or is not a template.
     """
-    renderers = {name: _Renderer(protocol, name) for name in protocol.datasets}
-    return [renderers[example.dataset].prompt(example) for example in examples]
+    prompts = Prompts(protocol, examples)
+    for _ in prompts:  # what is wrong with any row shows now
+        pass
+    return prompts
 
 
 def digest(prompt: Prompt) -> str:

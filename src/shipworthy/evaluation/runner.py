@@ -10,7 +10,6 @@ from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
     Callable,
-    Container,
     Coroutine,
     Iterable,
     Iterator,
@@ -23,8 +22,9 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from shipworthy.errors import BackendError, BadInput
+from shipworthy.errors import BackendError
 from shipworthy.evaluation.budget import Purse
+from shipworthy.evaluation.pending import Key, Parcel, Pending, key_of, refuse_doubles
 from shipworthy.evaluation.progress import Meter, Report
 from shipworthy.evaluation.prompts import digest
 from shipworthy.evaluation.reuse import Cache, Reuse
@@ -33,8 +33,6 @@ from shipworthy.protocol.types import Budget
 from shipworthy.records import Prompt, Response
 
 T = TypeVar("T")
-Key = tuple[str, str]
-"""(dataset, example id): one prompt to one model under one seed."""
 
 
 class Log(Protocol):
@@ -51,7 +49,7 @@ class Log(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to ask whom. Example ids are unique within a dataset."""
+    """What to ask whom. Example ids are unique within a dataset; a prompt may be made anew whenever it is looked at."""
 
     prompts: Sequence[Prompt]
     backends: Mapping[str, Backend]
@@ -98,7 +96,7 @@ class _Job:
     model: str
     backend: Backend
     seed: int
-    pending: dict[Key, Prompt]
+    pending: Pending
     remote: bool
 
 
@@ -113,9 +111,9 @@ class _Tally:
 
 @dataclass(slots=True)
 class _History:
-    """What earlier sessions left: who answered what, and what it cost."""
+    """What earlier sessions left: what each model under each seed has still to answer, and what it cost."""
 
-    answered: dict[tuple[str, int], set[Key]] = field(default_factory=dict)
+    pending: dict[tuple[str, int], Pending]
     requests: int = 0
     cost_usd: float = 0.0
 
@@ -125,17 +123,18 @@ class _Runner:
         self._plan = plan
         self._log = log
         self._reuse = reuse
-        asked = {_key(prompt): prompt for prompt in plan.prompts}
-        if len(asked) < len(plan.prompts):
-            raise BadInput("two prompts of one dataset have the same example id; ids must differ")
-        history = _history(plan, log, asked)
+        refuse_doubles(plan.prompts)
+        history = _history(plan, log)
         self._tallies = {model: _Tally() for model in plan.backends}
-        for (model, _), keys in history.answered.items():
-            self._tallies[model].answered += len(keys)
+        for (model, _), pending in history.pending.items():
+            self._tallies[model].answered += len(plan.prompts) - len(pending)
         self._purse = Purse(plan.budget, requests=history.requests, cost_usd=history.cost_usd)
         self._meter = Meter(len(plan.prompts) * len(plan.backends) * len(plan.seeds), report, clock)
-        self._meter.skip(sum(map(len, history.answered.values())), history.cost_usd)
-        self._jobs = _planned(plan, history, asked)
+        self._meter.skip(sum(tally.answered for tally in self._tallies.values()), history.cost_usd)
+        self._jobs = [
+            _Job(model, plan.backends[model], seed, pending, _remote(plan.backends[model]))
+            for (model, seed), pending in history.pending.items()
+        ]
 
     async def run(self) -> list[Gap]:
         for job in self._jobs:
@@ -152,19 +151,19 @@ class _Runner:
     def _from_cache(self, job: _Job) -> None:
         if not self._reuse.of(job.backend):
             return
-        for prompt in list(job.pending.values()):
+        for prompt in job.pending.first(len(job.pending)):
             if (found := self._reuse.find(job.backend, prompt, job.seed)) is not None:
                 again = msgspec.structs.replace(found, example_id=prompt.example_id, dataset=prompt.dataset)
                 self._write(job, prompt, msgspec.structs.replace(again, extra={**found.extra, "cached": True}))
 
     async def _prove(self, jobs: Sequence[_Job]) -> None:
         """Ask the first prompt of every endpoint; nothing is written before all of them have shown to be there."""
-        proving = [(job, next(iter(job.pending.values()))) for job in jobs if self._purse.take(1)]
-        answers = await _all([_answers(job, [prompt]) for job, prompt in proving])
-        for (job, prompt), responses in zip(proving, answers, strict=True):
+        proving = [(job, job.pending.first(1)) for job in jobs if self._purse.take(1)]
+        answers = await _all([_answers(job, parcel) for job, parcel in proving])
+        for (job, parcel), responses in zip(proving, answers, strict=True):
             for response in responses:
                 self._take(job, response)
-            self._settle(job, [prompt])
+            self._settle(job, parcel)
 
     async def _model(self, jobs: Sequence[_Job]) -> None:
         """Ask one model everything that is pending, seed by seed; remember why when it stops."""
@@ -183,33 +182,31 @@ class _Runner:
         if not size:
             tally.stopped = self._purse.reason()
             return
-        parcel = list(job.pending.values())[:size]
+        parcel = job.pending.first(size)
         try:
             async with _asked(job, parcel) as responses:
                 async for response in responses:
                     self._take(job, response)
         except BackendError:
             if job.remote:
-                self._purse.put_back(sum(_key(prompt) in job.pending for prompt in parcel))
+                self._purse.put_back(sum(1 for _ in parcel.unanswered()))
             raise
         self._settle(job, parcel)
 
-    def _settle(self, job: _Job, parcel: Sequence[Prompt]) -> None:
+    def _settle(self, job: _Job, parcel: Parcel) -> None:
         """What a backend left out although it ended well is a failure like any other."""
-        for prompt in parcel:
-            if _key(prompt) in job.pending:
-                error = "unanswered: the backend gave no response to it"
-                self._take(
-                    job,
-                    Response(example_id=prompt.example_id, dataset=prompt.dataset, model=job.model, error=error),
-                )
+        for prompt in parcel.unanswered():
+            error = "unanswered: the backend gave no response to it"
+            self._take(
+                job, Response(example_id=prompt.example_id, dataset=prompt.dataset, model=job.model, error=error)
+            )
 
     def _take(self, job: _Job, response: Response) -> None:
         """Write down what a backend gave; it pays for what it was asked."""
-        key = (response.dataset, response.example_id)
-        prompt = job.pending.get(key)
+        prompt = job.pending.asked(response.dataset, response.example_id)
         if prompt is None:
-            raise BackendError(f"model {job.model!r} answered {key[1]!r} of {key[0]!r}, which it was not asked")
+            said = f"answered {response.example_id!r} of {response.dataset!r}, which it was not asked"
+            raise BackendError(f"model {job.model!r} {said}")
         written = self._write(job, prompt, response)
         if job.remote:
             self._purse.pay(response.cost_usd or 0.0)
@@ -219,7 +216,7 @@ class _Runner:
         """Append, then count: a response that is not on disk does not exist."""
         written = msgspec.structs.replace(response, model=job.model, seed=job.seed, prompt_sha256=digest(prompt))
         self._log.append(written)
-        del job.pending[_key(prompt)]
+        job.pending.answered(prompt)
         tally = self._tallies[job.model]
         if written.error is None:
             tally.answered += 1
@@ -238,36 +235,29 @@ class _Runner:
                 yield Gap(model, planned, f"it answered nothing; the last error was: {tally.last_error}")
 
 
-def _key(prompt: Prompt) -> Key:
-    return prompt.dataset, prompt.example_id
+def _remote(backend: Backend) -> bool:
+    return "endpoint" in backend.identity
 
 
-def _history(plan: Plan, log: Log, asked: Mapping[Key, Prompt]) -> _History:
-    history = _History()
+def _history(plan: Plan, log: Log) -> _History:
+    history = _History(
+        {(model, seed): Pending(plan.prompts) for model in plan.backends for seed in plan.seeds},
+    )
+    places: dict[Key, int] = {}
     for response in log.responses():
-        backend, key = plan.backends.get(response.model), (response.dataset, response.example_id)
+        backend = plan.backends.get(response.model)
         if backend is None:
             continue
-        if "endpoint" in backend.identity:
+        if _remote(backend):
             history.requests += 1
             history.cost_usd += response.cost_usd or 0.0
-        prompt = asked.get(key)
-        if response.text is None or prompt is None or response.seed not in plan.seeds:
+        places = places or {key_of(prompt): at for at, prompt in enumerate(plan.prompts)}
+        place = places.get((response.dataset, response.example_id))
+        if response.text is None or place is None or response.seed not in plan.seeds:
             continue
-        if response.prompt_sha256 == digest(prompt):
-            history.answered.setdefault((response.model, response.seed), set()).add(key)
+        if response.prompt_sha256 == digest(plan.prompts[place]):
+            history.pending[response.model, response.seed].skip(place)
     return history
-
-
-def _planned(plan: Plan, history: _History, asked: Mapping[Key, Prompt]) -> list[_Job]:
-    jobs = []
-    for model, backend in plan.backends.items():
-        remote = "endpoint" in backend.identity
-        for seed in plan.seeds:
-            done: Container[Key] = history.answered.get((model, seed), ())
-            pending = {key: prompt for key, prompt in asked.items() if key not in done}
-            jobs.append(_Job(model, backend, seed, pending, remote))
-    return jobs
 
 
 def _by_model(jobs: Iterable[_Job]) -> list[list[_Job]]:
@@ -278,7 +268,7 @@ def _by_model(jobs: Iterable[_Job]) -> list[list[_Job]]:
 
 
 @asynccontextmanager
-async def _asked(job: _Job, prompts: Sequence[Prompt]) -> AsyncIterator[AsyncIterator[Response]]:
+async def _asked(job: _Job, prompts: Parcel) -> AsyncIterator[AsyncIterator[Response]]:
     """A backend's answers, its generator closed at once on the way out (requests in flight are cancelled)."""
     responses = job.backend.answer(prompts, seed=job.seed)
     try:
@@ -288,7 +278,7 @@ async def _asked(job: _Job, prompts: Sequence[Prompt]) -> AsyncIterator[AsyncIte
             await responses.aclose()
 
 
-async def _answers(job: _Job, prompts: Sequence[Prompt]) -> list[Response]:
+async def _answers(job: _Job, prompts: Parcel) -> list[Response]:
     async with _asked(job, prompts) as responses:
         return [response async for response in responses]
 

@@ -241,6 +241,13 @@ def test_nobody_dominates_the_best_and_the_cheapest() -> None:
     assert ("cheapest",) == found["close"].dominated_by and not found["close"].sure
 
 
+def test_a_model_behind_on_one_axis_alone_is_told_on_which() -> None:
+    rungs = [rung("a", (0.90, 0.91, 0.92), (1, 1.1, 1.2)), rung("b", (0.89, 0.90, 0.91), (2, 2.1, 2.2))]
+    standing = {one.model: one for one in pareto(rungs, ["quality", "cost"])}["b"]
+
+    assert "b is dominated by a (surely on cost; within the noise on quality)" == standing.says
+
+
 def test_a_frontier_of_nobody_is_refused() -> None:
     with pytest.raises(MissingEvidence, match="no model has all of speed"):
         pareto([rung("a", (0.1, 0.2, 0.3), (1, 2, 3))], ["speed"])

@@ -24,7 +24,8 @@ def pareto(rungs: Sequence[Rung], metrics: Sequence[str]) -> list[Standing]:
     """Where each model stands on these metrics, for example quality, cost and latency.
 
     The rule: a model is dominated by another whose values are at least as good on every metric and better on one.
-    It is surely dominated when on one of them the other's worse limit lies beyond its own better limit. Intervals that
+    It is surely dominated when on one of them the other's worse limit lies beyond its own better limit; the sentence
+    says on which, and on which the two lie within the noise, where the true order may be the other one. Intervals that
     do not touch ask more than a paired test would: the gates decide, the frontier shows. Models without one of the
     metrics are left out.
 
@@ -43,7 +44,8 @@ def _standing(rung: Rung, others: Sequence[Rung], metrics: Sequence[str]) -> Sta
     if not above:
         says = f"{rung.model} is on the frontier: nobody is as good on all of {', '.join(metrics)}"
     elif sure:
-        says = f"{rung.model} is dominated by {', '.join(names)}"
+        told = (f"{other.model} ({_how(other, rung, metrics)})" for other in sure)
+        says = f"{rung.model} is dominated by {', '.join(told)}"
     else:
         says = f"{rung.model} is behind {', '.join(names)} by value, but within the noise of the measurement"
     return Standing(model=rung.model, dominated_by=names, sure=bool(sure), says=says)
@@ -55,7 +57,19 @@ def _dominates(other: Rung, rung: Rung, metrics: Sequence[str]) -> bool:
 
 
 def _surely(other: Rung, rung: Rung, metrics: Sequence[str]) -> bool:
-    return any(_oriented(other, metric, "worst") > _oriented(rung, metric, "best") for metric in metrics)
+    return any(_beyond(other, rung, metric) for metric in metrics)
+
+
+def _beyond(other: Rung, rung: Rung, metric: str) -> bool:
+    return _oriented(other, metric, "worst") > _oriented(rung, metric, "best")
+
+
+def _how(other: Rung, rung: Rung, metrics: Sequence[str]) -> str:
+    """On what the other is ahead beyond doubt, and on what by value only: there the true order may be the other one."""
+    sure = [metric for metric in metrics if _beyond(other, rung, metric)]
+    within = [metric for metric in metrics if metric not in sure]
+    noise = f"; within the noise on {', '.join(within)}" if within else ""
+    return f"surely on {', '.join(sure)}{noise}"
 
 
 def _oriented(rung: Rung, metric: str, which: str) -> float:

@@ -89,3 +89,36 @@ def test_a_wrong_option_is_one_sentence_and_exit_2(
     assert 2 == code
     assert said in error
     assert 1 == len(error.strip().splitlines())
+
+
+def test_three_reports_say_what_drifted_in_each_slice(reference: str, tmp_path: Path) -> None:
+    outputs = [tmp_path / name for name in ("d.html", "d.md", "d.json")]
+    words = ["data", "drift", reference, str(_csv(tmp_path / "moved.csv", 0.3)), "--slice", "region"]
+    code = main([*words, *(f"-o{one}" for one in outputs)])
+    page, markdown, document = (one.read_text(encoding="utf-8") for one in outputs)
+    found = json.loads(document)
+
+    assert 10 == code
+    assert "<script" not in page and "region = n" in page and "amount (numeric) where region = s" in page
+    assert "## DRIFT" in markdown and "| **drift** | amount (numeric) where region = n |" in markdown
+    assert ("fail", 8_000) == (found["outcome"], found["current"]["rows"])
+    assert {None, "n", "s"} == {one["slice"] and one["slice"]["region"] for one in found["shapes"]}
+
+
+def test_the_printed_json_is_that_of_the_report(
+    reference: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["data", "drift", reference, str(_csv(tmp_path / "same.csv", 0.0, 8_001)), "--json"]
+
+    assert 0 == main([*words, "-o", str(tmp_path / "d.json")])
+    assert (tmp_path / "d.json").read_text(encoding="utf-8") == capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("d.pdf", "ends in .html, .md, .json"), ("no/d.html", "make it first"), (".", "ends in")]
+)
+def test_a_report_that_cannot_be_written_is_said_before_anything_is_read(
+    name: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert 2 == main(["data", "drift", "nowhere.csv", "nowhere.csv", "-o", name])
+    assert says in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """Drift over files: each kind of column, slices, missing cells, several formats, and one sentence for bad input."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,10 @@ import numpy as np
 import pytest
 
 from shipworthy.data import drift
-from shipworthy.data.drift import DriftQuery, compare
+from shipworthy.data.drift import DriftQuery, compare, examine
 from shipworthy.errors import BadInput
 from shipworthy.stats.drift.types import Drift, Look
+from shipworthy.store.zstd import zstd
 
 TOPICS = ["my parcel is late again", "the invoice shows a wrong sum", "how do I reset the password", "please refund me"]
 NEW_TOPIC = "can I pay with a crypto wallet"
@@ -221,7 +223,7 @@ def test_a_column_that_is_mostly_missing_does_not_empty_the_rows(tmp_path: Path)
         ("numbers.jsonl", b"3\n4\n", "must be a JSON object"),
         ("object.json", b'{\n"rows": [{"a": 1}]}', "its rows seem to be under 'rows'"),
         ("twice.csv", b"a,a\n1,2\n", "two columns are named 'a'"),
-        ("packed.csv", b"\x1f\x8b\x08\x00abc", "compressed with gzip"),
+        ("packed.csv", b"\x1f\x8b\x08\x00abc", "the packed file breaks off"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused_in_one_sentence(
@@ -257,3 +259,123 @@ def test_embeddings_of_two_models_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(BadInput, match="embed both with one model"):
         compare(_jsonl(tmp_path / "a.jsonl", rows[0]), _jsonl(tmp_path / "b.jsonl", rows[1]))
+
+
+# --- What a side may be ----------------------------------------------------------------------------------------------
+
+
+def _counted(found: Look) -> list[Any]:
+    """What does not depend on which rows are drawn."""
+    kinds = ("numeric", "categorical", "missing", "length")
+    return [(one.column, one.kind, one.statistic, one.n_current) for one in found.findings if one.kind in kinds]
+
+
+def test_packed_files_folders_and_patterns_say_what_the_plain_file_says(folder: Path, tmp_path: Path) -> None:
+    lines = (folder / "moved.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "a.jsonl.gz").write_bytes(gzip.compress(b"".join(lines[:250])))
+    (tmp_path / "rows" / "b.jsonl.zst").write_bytes(zstd.compress(b"".join(lines[250:])))
+    plain = compare(folder / "reference.jsonl", folder / "moved.jsonl")
+    whole = compare(folder / "reference.jsonl", tmp_path / "rows")
+
+    assert _counted(plain) == _counted(whole)
+    assert {key: one.drifted for key, one in _by(plain).items()} == {
+        key: one.drifted for key, one in _by(whole).items()
+    }
+    assert whole == compare(folder / "reference.jsonl", f"{tmp_path}/rows/*.jsonl.*")
+
+
+def test_files_of_several_formats_are_one_side_by_the_names_of_their_columns(tmp_path: Path) -> None:
+    (tmp_path / "now").mkdir()
+    (tmp_path / "now" / "a.csv").write_text("stars,plan\n" + "4,pro\n" * 60)
+    (tmp_path / "now" / "b.jsonl").write_text('{"plan": "free", "stars": 2}\n' * 60)
+    (tmp_path / "ref.csv").write_text("plan,stars\n" + "pro,4\nfree,2\n" * 60)
+    found = examine(tmp_path / "ref.csv", tmp_path / "now")
+
+    assert (120, 2) == (found.current.rows, found.current.files)
+    assert {0.0} == {one.effect.value for one in found.look.findings}
+
+
+def test_a_broken_row_of_a_packed_file_is_named_by_the_file_that_the_user_gave(folder: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "now.jsonl.gz"
+    packed.write_bytes(gzip.compress(b'{"amount": 1}\n{"amount": \n{"amount": 3}\n'))
+
+    with pytest.raises(BadInput, match=r"now\.jsonl\.gz:2"):
+        compare(folder / "reference.jsonl", packed)
+
+
+def test_a_folder_without_data_is_one_sentence(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="holds no data file"):
+        compare(folder / "reference.jsonl", tmp_path)
+    with pytest.raises(BadInput, match="no file matches"):
+        compare(folder / "reference.jsonl", f"{tmp_path}/*.csv")
+
+
+def _turns(text: str, kind: str) -> dict[str, Any]:
+    return {
+        "chat": {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": "yes"}]},
+        "sharegpt": {"conversations": [{"from": "human", "value": text}, {"from": "gpt", "value": "yes"}]},
+        "openai_preference": {
+            "input": {"messages": [{"role": "user", "content": text}]},
+            "preferred_output": [{"role": "assistant", "content": "yes"}],
+            "non_preferred_output": [{"role": "assistant", "content": "no"}],
+        },
+        "trl": {"prompt": text, "chosen": {"role": "assistant", "content": text}, "rejected": "no"},
+    }[kind]
+
+
+@pytest.mark.parametrize(
+    ("kind", "column"),
+    [("chat", "messages"), ("sharegpt", "conversations"), ("openai_preference", "input"), ("trl", "chosen")],
+)
+def test_the_words_of_a_conversation_are_compared_whatever_its_format(kind: str, column: str, tmp_path: Path) -> None:
+    before = _jsonl(tmp_path / "before.jsonl", [_turns(row["text"], kind) for row in _rows(1, 300)])
+    now = _jsonl(tmp_path / "now.jsonl", [_turns(row["text"], kind) for row in _rows(2, 300, new_topic=0.4)])
+    found = _by(compare(before, now))
+
+    assert found[column, "vocabulary"].drifted
+    assert "'crypto'" in found[column, "vocabulary"].because or "'wallet'" in found[column, "vocabulary"].because
+
+
+def test_public_preference_and_tool_call_files_are_compared_with_themselves(shared_data: Path) -> None:
+    for name in ("dpo_en_demo.json", "kto_en_demo.json", "glaive_toolcall_en_demo.json"):
+        path = shared_data / "llamafactory_demo_formats" / name
+        found = examine(path, path)
+
+        assert found.reference.kind is not None
+        assert {"classifier", "length", "vocabulary"} <= {one.kind for one in found.look.findings}
+        assert "fail" != found.look.outcome
+
+
+# --- What a page shows -----------------------------------------------------------------------------------------------
+
+
+def test_a_shape_holds_every_row_that_has_a_value(folder: Path) -> None:
+    found = examine(folder / "reference.jsonl", folder / "moved.jsonl", DriftQuery(slices=("region",)))
+    sizes = {(one.column, one.kind, str(one.slice)): (one.n_reference, one.n_current) for one in found.look.findings}
+
+    assert found.shapes
+    for shape in found.shapes:
+        assert sizes[shape.column, shape.kind, str(shape.slice)] == (sum(shape.reference), sum(shape.current))
+        assert len(shape.labels) == len(shape.reference) == len(shape.current) <= 12
+    assert "amount" == found.shapes[0].column  # what drifted comes first
+
+
+def test_the_shape_of_a_label_column_by_hand(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("plan\n" + "free\n" * 60 + "pro\n" * 40)
+    (tmp_path / "b.csv").write_text("plan\n" + "free\n" * 20 + "team\n" * 30)
+    (shape,) = examine(tmp_path / "a.csv", tmp_path / "b.csv").shapes
+
+    assert ("free", "team", "pro") == shape.labels
+    assert ((60, 0, 40), (20, 30, 0)) == (shape.reference, shape.current)
+
+
+def test_a_shape_of_numbers_has_equal_bins_and_keeps_what_lies_far_out(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x\n" + "".join(f"{value}\n" for value in range(1_001)))
+    (tmp_path / "b.csv").write_text("x\n" + "".join(f"{value}\n" for value in [*range(1_000), 10**9]))
+    (shape,) = examine(tmp_path / "a.csv", tmp_path / "b.csv", DriftQuery(kinds={"x": "numeric"})).shapes
+
+    assert 12 == len(shape.labels)
+    assert (1_001, 1_001) == (sum(shape.reference), sum(shape.current))
+    assert shape.labels[0].startswith("below") and shape.labels[-1].endswith("and above")
+    assert max(shape.reference) - min(shape.reference) <= 20

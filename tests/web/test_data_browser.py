@@ -42,13 +42,25 @@ def check_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return page
 
 
+@pytest.fixture(scope="module")
+def drift_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Drift in numbers, labels (one of a single endless word) and words, per slice, with a column that is left out."""
+    folder = tmp_path_factory.mktemp("drift")
+    before = [{**row, "amount": at % 97, "at": at} for at, row in enumerate(_rows(600, 3))]
+    now = [{**row, "amount": at % 97 + 40, "at": at} for at, row in enumerate(_rows(500, 4, extra=" wallet"))]
+    page = folder / "drift.html"
+    files = [str(_write(folder / "before.jsonl", before)), str(_write(folder / "now.jsonl", now))]
+    assert 10 == main(["data", "drift", *files, "--slice", "label", "-o", str(page)])
+    return page
+
+
 @pytest.fixture(autouse=True)
 def _chromium(screenshots: ModuleType) -> None:
     if screenshots.chromium_path() is None:
         pytest.skip("no Chromium here")
 
 
-@pytest.mark.parametrize("name", ["check_page"])
+@pytest.mark.parametrize("name", ["check_page", "drift_page"])
 def test_a_page_about_data_asks_for_nothing_fits_and_can_be_read_by_all(
     name: str, request: pytest.FixtureRequest, screenshots: ModuleType
 ) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, get_args
 from shipworthy.records import Outcome
 
 if TYPE_CHECKING:
+    from shipworthy.data._drift_report import DriftReport
     from shipworthy.stats.drift.types import Drift, Look
 
 HELP = "test whether the rows of a file changed since a reference"
@@ -20,8 +21,12 @@ _SHOWN = 40
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("reference", type=Path, metavar="REFERENCE", help="the rows as they were (CSV, JSON, Parquet)")
-    parser.add_argument("current", type=Path, metavar="CURRENT", help="the rows as they are now")
+    parser.add_argument(
+        "reference",
+        metavar="REFERENCE",
+        help="the rows as they were: file, folder, pattern or URL; JSONL, JSON, CSV, Parquet; .gz, .zst",
+    )
+    parser.add_argument("current", metavar="CURRENT", help="the rows as they are now")
     parser.add_argument("--column", action="append", default=[], metavar="COL", help="only this column; repeats")
     parser.add_argument(
         "--kind",
@@ -39,11 +44,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="KIND=SIZE",
         help="the smallest effect that matters for a kind of test, as its lines name it; repeats",
     )
+    parser.add_argument(
+        "-o",
+        "--output",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="report: .html, .md, .json; repeats",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn at random (default 0)")
 
 
 def run(args: argparse.Namespace) -> int:
-    from shipworthy.data.drift import DriftQuery, compare
+    from shipworthy.cli._reports import can_be_written
+    from shipworthy.data.drift import DriftQuery, compare, examine
     from shipworthy.errors import BadInput
 
     if not 0 < args.alpha <= 0.5:
@@ -56,15 +71,27 @@ def run(args: argparse.Namespace) -> int:
         floors=_floors(args.floor),  # type: ignore[arg-type]
         seed=args.seed,
     )
-    found = compare(args.reference, args.current, query)
-    if args.json:
-        import msgspec
-
-        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+    can_be_written(args.output)
+    if not (args.json or args.output):
+        found = compare(args.reference, args.current, query)
     else:
+        report = examine(args.reference, args.current, query)
+        found = report.look
+        _write(report, args)
+    if not args.json:
         print("\n".join(_lines(found)))
         print(f"Next: {_next(args, found)}")
     return EXIT[found.outcome]
+
+
+def _write(report: "DriftReport", args: argparse.Namespace) -> None:
+    from shipworthy.store.files import write_atomic
+    from shipworthy.web.drift_report import render
+
+    for path in args.output:
+        write_atomic(path, render(report, path.suffix.removeprefix(".")).encode())
+    if args.json:
+        print(render(report, "json"), end="")
 
 
 def _kinds(given: list[str]) -> dict[str, str]:
@@ -127,7 +154,7 @@ def _line(one: "Drift") -> str:
 
 def _next(args: argparse.Namespace, found: "Look") -> str:
     if found.outcome == "fail":
-        return f"shipworthy data check {args.current}"
+        return "open the report" if args.output else "add -o drift.html to see how the rows are spread now"
     if found.outcome == "inconclusive":
         return "collect more rows, or raise what matters with --floor KIND=SIZE"
     return "keep the reference; look again when new rows came"

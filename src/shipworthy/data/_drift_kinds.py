@@ -95,7 +95,7 @@ def _kind_of(side: Side, name: str) -> tuple[str, str]:
         return _words(side, name)
     if type.startswith(_NUMBERS) and type.count("[") == 1:
         return "embedding", ""
-    if type.startswith("STRUCT(") and type.endswith("[]") and "content VARCHAR" in type.replace('"', ""):
+    if type.startswith("STRUCT(") and _spoken(quoted(name), type) is not None:
         return "text", ""
     if type.startswith(_TIMES):
         return "skip", "time passes by itself"
@@ -124,10 +124,28 @@ def _words(side: Side, name: str) -> tuple[str, str]:
 def _expression(side: Side, name: str, kind: str) -> str:
     """A column in SQL; a conversation is the text of its turns."""
     type = side.types.get(name, "")
-    if kind == "text" and type.startswith("STRUCT("):
-        return f"array_to_string([turn.content FOR turn IN {quoted(name)}], chr(10))"
+    spoken = _spoken(quoted(name), type) if kind == "text" and type.startswith("STRUCT(") else None
+    if spoken is not None:
+        return spoken
     if kind == "text" and type != "VARCHAR":
         return f"CAST({quoted(name)} AS VARCHAR)"
     if kind == "numeric" and not type.startswith(_NUMBERS):
         return f"CAST({quoted(name)} AS DOUBLE)"
     return quoted(name)
+
+
+_SAID = ("content", "value")
+"""Where a turn keeps its words: as OpenAI and TRL write it, and as ShareGPT does."""
+
+
+def _spoken(expression: str, type: str) -> str | None:
+    """The words of a conversation, of one turn, or of `{messages: conversation, ...}` in SQL; None: it is none."""
+    bare = type.replace('"', "")
+    word = next((word for word in _SAID if f"{word} VARCHAR" in bare), None)
+    if word is None:
+        return None
+    if bare.startswith("STRUCT(messages ") and not bare.endswith("[]"):
+        expression, listed = f"{expression}.messages", True
+    else:
+        listed = bare.endswith("[]")
+    return f"array_to_string([turn.{word} FOR turn IN {expression}], chr(10))" if listed else f"{expression}.{word}"

@@ -1,9 +1,11 @@
-"""Two files as two tables of DuckDB, asked one column at a time: memory does not grow with the files.
+"""Two sides as two tables of DuckDB, asked one column at a time: memory does not grow with the files.
 
-Parquet is read where it lies. CSV and JSON are parsed once into a database in a temporary folder.
+A side is a file, a folder, a pattern or a URL. Parquet is read where it lies. CSV and JSON are parsed once into a
+database in a temporary folder, packed files and URLs are unpacked into it before.
 """
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,13 +24,23 @@ MOST_LABELS = 100_000
 _PILOT = 20_000
 _FINENESS = 400  # cells a unit of the compressed scale
 _LIMIT = "400MB"
+_POINTER = 1_024  # a pointer of git-LFS or DVC is smaller
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a side: as the user names it, and where its unpacked bytes lie."""
+
+    shown: str
+    local: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """The rows of one file, or of one slice of them. `types`: column -> DuckDB's type."""
+    """The rows of one side, or of one slice of them. `types`: column -> DuckDB's type; `path`: what the user named."""
 
-    path: Path
+    path: str
+    files: tuple[File, ...]
     connection: Any
     table: str
     types: dict[str, str]
@@ -102,32 +114,35 @@ class Side:
         try:
             return self.connection.execute(query)
         except duckdb.Error as error:
-            _explain(self.path, str(error).splitlines()[0])
+            _explain(self.files, self.path, str(error).splitlines()[0])
 
 
 @contextmanager
-def opened(reference: Path, current: Path) -> Iterator[tuple[Side, Side]]:
-    """Both files, until the block ends. Raises: BadInput: a file is no table."""
-    with _database() as connection:
-        yield _side(connection, reference, "reference"), _side(connection, current, "current")
+def opened(reference: Path | str, current: Path | str) -> Iterator[tuple[Side, Side]]:
+    """Both sides, until the block ends. Raises: BadInput: a file is no table, or a side has no file."""
+    with _database() as (connection, folder):
+        yield (
+            _side(connection, str(reference), "reference", folder),
+            _side(connection, str(current), "current", folder),
+        )
 
 
 @contextmanager
-def opened_one(path: Path) -> Iterator[Side]:
-    """One file, until the block ends. Raises: BadInput: it is no table."""
-    with _database() as connection:
-        yield _side(connection, path, "current")
+def opened_one(path: Path | str) -> Iterator[Side]:
+    """One side, until the block ends. Raises: BadInput: a file is no table, or there is no file."""
+    with _database() as (connection, folder):
+        yield _side(connection, str(path), "current", folder)
 
 
 @contextmanager
-def _database() -> Iterator[Any]:
+def _database() -> Iterator[tuple[Any, Path]]:
     with (
         TemporaryDirectory(prefix="shipworthy-drift-") as folder,
         duck.connect(str(Path(folder) / "rows.duckdb")) as connection,
     ):
         connection.execute(f"SET temp_directory = {_literal(folder)}")
         connection.execute(f"SET memory_limit = '{_LIMIT}'")
-        yield connection
+        yield connection, Path(folder)
 
 
 def scale_of(side: Side, expression: str) -> tuple[float, float]:
@@ -154,26 +169,80 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _side(connection: Any, path: Path, table: str) -> Side:
+def _side(connection: Any, given: str, table: str, folder: Path) -> Side:
     import duckdb
 
-    call, keep = _call(path)
+    files = _files_of(given, folder, table)
+    names = [_read(connection, file, f"{table}_{number}") for number, file in enumerate(files)]
+    parts = " UNION ALL BY NAME ".join(f"SELECT * FROM {name}" for name in names)
     try:
-        connection.execute(f"CREATE {keep} {table} AS SELECT * FROM {call}")
+        connection.execute(f"CREATE VIEW {table} AS {parts}")
         types = {str(row[0]): str(row[1]) for row in connection.execute(f"DESCRIBE {table}").fetchall()}
         n = int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
     except duckdb.Error as error:
-        _explain(path, str(error).splitlines()[0])
+        _explain(files, given, str(error).splitlines()[0])
     if n == 0:
-        raise BadInput("the file has no rows", where=str(path))
-    if n == 1 and "read_json" in call:
-        next(iter(_rows.rows(path)), None)  # one object over the whole file is no list of rows: it says so
-    return Side(path, connection, table, types, n)
+        raise BadInput("the file has no rows", where=given)
+    return Side(given, files, connection, table, types, n)
 
 
-def _call(path: Path) -> tuple[str, str]:
+def _read(connection: Any, file: File, table: str) -> str:
+    """One file as a table of this name."""
+    import duckdb
+
+    call, keep = _call(file)
+    try:
+        connection.execute(f"CREATE {keep} {table} AS SELECT * FROM {call}")
+        few = len(connection.execute(f"SELECT 1 FROM {table} LIMIT 2").fetchall())
+    except duckdb.Error as error:
+        _explain((file,), file.shown, str(error).splitlines()[0])
+    if few == 1 and "read_json" in call:
+        with _shown(file):
+            next(iter(_rows.rows(file.local)), None)  # one object over the whole file is no list of rows: it says so
+    return table
+
+
+def _files_of(given: str, folder: Path, side: str) -> tuple[File, ...]:
+    """The files that are meant, in their order, each one plain."""
+    if Path(given).is_file():
+        return (_plain(given, folder / f"{side}-0"),)
+    from shipworthy.data.training._sources import expand
+
+    return tuple(_plain(path, folder / f"{side}-{number}") for number, path in enumerate(expand([given])))
+
+
+def _plain(path: str, room: Path) -> File:
+    """The file where it lies; a packed one or a URL is unpacked into the folder `room`."""
+    if "://" not in path:
+        path = _fetched(path)
+        with _files.check(Path(path)).open("rb") as stream:
+            packed = stream.read(4).startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd"))
+        if not packed:
+            return File(path, Path(path))
+    from shipworthy.data.training._sources import PACKED, opened
+
+    room.mkdir()
+    local = room / (path.rpartition("/")[2] or "rows")
+    local = local.with_suffix("") if local.suffix.lower() in PACKED else local
+    with opened(path) as packed_bytes, local.open("wb") as out:
+        shutil.copyfileobj(packed_bytes, out, 1 << 20)
+    return File(path, local)
+
+
+def _fetched(path: str) -> str:
+    """The data that a pointer stands for. Raises: BadInput: they were not fetched."""
+    if not path.endswith(".dvc") and Path(path).stat().st_size > _POINTER:
+        return path
+    from shipworthy.data.rows import data_path
+
+    return str(data_path(Path(path)))
+
+
+def _call(file: File) -> tuple[str, str]:
     """DuckDB's reader for this file, and whether its rows are kept (TABLE) or read again (VIEW)."""
-    start = _files.head(path)
+    path = file.local
+    with _shown(file):
+        start = _files.head(path)
     name = _literal(str(path))
     if start.startswith(_files.PARQUET):
         return f"read_parquet({name})", "VIEW"
@@ -184,7 +253,8 @@ def _call(path: Path) -> tuple[str, str]:
             f"read_json({name}, auto_detect=true, records=true, sample_size=-1, maximum_object_size=67108864)",
             "TABLE",
         )
-    header, separator = _rows.header(path, start)
+    with _shown(file):
+        header, separator = _rows.header(path, start)
     columns = "[" + ", ".join(map(_literal, header)) + "]"
     types = "['BIGINT', 'DOUBLE', 'DATE', 'TIMESTAMP', 'VARCHAR']"  # no BOOLEAN: it would turn yes and no into true
     options = f"header=true, delim={_literal(separator)}, quote='\"', escape='\"', sample_size=-1, names={columns}"
@@ -192,7 +262,20 @@ def _call(path: Path) -> tuple[str, str]:
     return f"read_csv({name}, {options})", "TABLE"
 
 
-def _explain(path: Path, reason: str) -> NoReturn:
-    """Raises: BadInput: what our own reader finds wrong with the file, else what DuckDB said."""
-    _rows.refuse(path, [row for row in _rows.rows(path) if isinstance(row, _rows.Bad)])
-    raise BadInput(f"the table cannot be read ({reason[:160]})", where=str(path))
+def _explain(files: Sequence[File], given: str, reason: str) -> NoReturn:
+    """Raises: BadInput: what our own reader finds wrong with a file, else what DuckDB said."""
+    for file in files:
+        with _shown(file):
+            _rows.refuse(file.local, [row for row in _rows.rows(file.local) if isinstance(row, _rows.Bad)])
+    raise BadInput(f"the table cannot be read ({reason[:160]})", where=given)
+
+
+@contextmanager
+def _shown(file: File) -> Iterator[None]:
+    """What is said of unpacked bytes names the file that the user named."""
+    try:
+        yield
+    except BadInput as error:
+        if file.shown == str(file.local):
+            raise
+        raise BadInput(str(error).replace(str(file.local), file.shown)) from None

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from shipworthy import records
 from shipworthy.data._drift_kinds import Column, columns
+from shipworthy.data._drift_report import DriftReport, read_of, shapes
 from shipworthy.data._drift_source import MOST_LABELS, Side, opened, quoted, scale_of, upper_limits
 from shipworthy.errors import BadInput
 from shipworthy.records import Record
@@ -52,22 +53,34 @@ class DriftQuery(Record):
     seed: int = 0
 
 
-def compare(reference: Path, current: Path, query: DriftQuery | None = None) -> Look:
-    """One look at `current` beside `reference` (CSV, JSON lines, a JSON list or Parquet; known by content).
+def compare(reference: Path | str, current: Path | str, query: DriftQuery | None = None) -> Look:
+    """One look at `current` beside `reference`: each a file (CSV, JSON lines, a JSON list or Parquet, also packed with
+    gzip or Zstandard; known by content), a folder or pattern of such files, or a URL.
 
     Raises: BadInput: a file is no table, or a column or slice asked for stands in neither file.
     """
-    asked = query or DriftQuery()
     with opened(reference, current) as sides:
-        found, warnings = columns(sides, asked.columns, asked.kinds)
-        slices, more = _slices(sides, asked.slices)
-        seeds = np.random.default_rng(asked.seed)
-        tested = [
-            cell
-            for where, part in chain([(None, sides)], slices)
-            for cell in _cells(part, found, where, int(seeds.integers(2**31)))
-        ]
-    return look(tested, alpha=asked.alpha, floors=asked.floors, warnings=(*warnings, *more))
+        return _looked(sides, query or DriftQuery())[0]
+
+
+def examine(reference: Path | str, current: Path | str, query: DriftQuery | None = None) -> DriftReport:
+    """The same look with what its page shows. Raises: as `compare`."""
+    with opened(reference, current) as sides:
+        found, tested = _looked(sides, query or DriftQuery())
+        before, now = (read_of(side) for side in sides)
+        return DriftReport(reference=before, current=now, look=found, shapes=shapes(sides, found.findings, tested))
+
+
+def _looked(sides: tuple[Side, Side], asked: DriftQuery) -> tuple[Look, list[Column]]:
+    found, warnings = columns(sides, asked.columns, asked.kinds)
+    slices, more = _slices(sides, asked.slices)
+    seeds = np.random.default_rng(asked.seed)
+    tested = [
+        cell
+        for where, part in chain([(None, sides)], slices)
+        for cell in _cells(part, found, where, int(seeds.integers(2**31)))
+    ]
+    return look(tested, alpha=asked.alpha, floors=asked.floors, warnings=(*warnings, *more)), found
 
 
 def _slices(

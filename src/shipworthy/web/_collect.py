@@ -1,5 +1,6 @@
 """A run folder as a Page: everything is read here, nothing is drawn."""
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -45,7 +46,9 @@ def page_of(run: RunFolder) -> Page:
         status=locked.status,
         alpha=promised.decisions.alpha,
         provenance=provenance(locked, promised),
-        next_command=_NEXT[verdict.verdict].format(run=run.path, protocol=locked.protocol_path).strip(),
+        next_command=_NEXT[verdict.verdict].format(
+            run=shlex.quote(str(run.path)), protocol=shlex.quote(locked.protocol_path)
+        ),
     )
     return page if locked.status != "complete" else _with_answers(page, run, promised)
 

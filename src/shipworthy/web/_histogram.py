@@ -6,7 +6,8 @@ from typing import NamedTuple
 from shipworthy.web._format import count
 from shipworthy.web._svg import text
 
-_TOP, _HEIGHT, _BOTTOM, _ROW = 18, 130, 30, 26
+_TOP, _HEIGHT, _BOTTOM, _ROW, _PAIR = 18, 130, 30, 38, 52
+_WIDEST = 82  # percent, so that a number fits behind the longest bar
 
 
 class Bar(NamedTuple):
@@ -25,10 +26,35 @@ def columns(bars: Sequence[Bar], *, title: str) -> str:
 
 
 def rows(bars: Sequence[Bar], *, title: str) -> str:
-    """Lying bars with their names on the left, for names that are long."""
+    """Lying bars below their names, for names that are long."""
     most = max(bar.n for bar in bars)
     drawn = [_row(bar, i * _ROW, most) for i, bar in enumerate(bars)]
     return _svg(drawn, _ROW * len(bars) + 4, title, bars)
+
+
+def paired(labels: Sequence[str], shares: Sequence[tuple[float, float]], *, title: str) -> str:
+    """Lying bars in pairs, the reference's hollow one above: shares of each side's rows, 0 to 1."""
+    most = max((max(pair) for pair in shares), default=0) or 1
+    drawn = [_pair(label, pair, i * _PAIR, most) for i, (label, pair) in enumerate(zip(labels, shares, strict=True))]
+    said = "; ".join(
+        f"{label}: {before:.1%}, now {now:.1%}" for label, (before, now) in zip(labels, shares, strict=True)
+    )
+    head = f'<svg class="bars" width="100%" height="{_PAIR * len(labels) + 4}" role="img">'
+    return f"{head}<title>{text(title)}: {text(said, limit=2_000)}</title>{''.join(drawn)}</svg>"
+
+
+def _pair(label: str, pair: tuple[float, float], top: float, most: float) -> str:
+    parts = [_name(label, top)]
+    for at, (share, look) in enumerate(zip(pair, ("before", "now"), strict=True)):
+        size, y = share / most * _WIDEST, top + 20 + at * 13
+        parts.append(f'<rect class="{look}" x="1" y="{y}" width="{size:.2f}%" height="10" rx="1.5"/>')
+        parts.append(f'<text class="value" x="{size + 1.5:.2f}%" y="{y + 9}">{share:.1%}</text>')
+    return "".join(parts)
+
+
+def _name(label: str, top: float) -> str:
+    """A label on a line of its own, so that it fits a narrow screen; all of it stands in the drawing's title."""
+    return f'<text x="0" y="{top + 14}">{text(label, limit=42)}</text>'
 
 
 def _column(bar: Bar, left: float, width: float, most: int, *, labelled: bool) -> str:
@@ -47,11 +73,11 @@ def _column(bar: Bar, left: float, width: float, most: int, *, labelled: bool) -
 
 
 def _row(bar: Bar, top: float, most: int) -> str:
-    size = bar.n / most * 52
+    size = bar.n / most * _WIDEST
     return (
-        f'<text x="34%" y="{top + 17}" text-anchor="end">{text(bar.label, limit=30)}</text>'
-        f'<rect x="36%" y="{top + 5}" width="{size:.2f}%" height="16" rx="2"/>'
-        f'<text class="value" x="{37 + size:.2f}%" y="{top + 17}">{count(bar.n)}</text>'
+        _name(bar.label, top)
+        + f'<rect x="0" y="{top + 20}" width="{size:.2f}%" height="12" rx="2"/>'
+        + f'<text class="value" x="{size + 1.5:.2f}%" y="{top + 30}">{count(bar.n)}</text>'
     )
 
 

@@ -6,7 +6,8 @@ from random import Random
 
 import pytest
 
-from shipworthy.data.training import DataReport, Options, check
+from shipworthy.data.training import DataReport, Options, check, evaluate_limits
+from shipworthy.data.training.checks import labels
 from shipworthy.demo._vocabulary import INTENTS
 from tests.data_checks import kinds
 from tests.data_checks.corpus import CHAT, COMPANIONS, clean_chat, planted
@@ -151,6 +152,28 @@ def test_one_text_with_two_labels_names_every_row_of_it(tmp_path: Path) -> None:
     found = lines(_labels(tmp_path, rows + doubled), "conflicting_labels")
 
     assert {*range(1, 21), *range(501, 521)} == found
+
+
+def test_contradictions_beyond_what_is_remembered_are_said_to_be_unseen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labels, "MOST_TEXTS", 300)
+    rows = _tickets(5_000)
+    other = {"bug": "login"}
+    rows += [(text, other.get(label, "bug")) for text, label in (rows[0], rows[-1])]
+    report = _labels(tmp_path, rows)
+
+    assert 1 in lines(report, "conflicting_labels") and 5_001 in lines(report, "conflicting_labels")
+    assert "conflicting_labels" in {one.check for one in report.skipped}
+    assert "inconclusive" == evaluate_limits(report, {"conflicting_labels": 0})[0].outcome
+
+
+def test_labels_without_end_are_no_classes_and_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labels, "MOST_LABELS", 200)
+    report = _labels(tmp_path, [(f"How much is item {i}?", f"{i} euro") for i in range(4_000)])
+
+    assert () == report.findings
+    assert ["labels"] == [one.check for one in report.skipped if one.check == "labels"]
 
 
 def test_spellings_of_one_label_are_joined(tmp_path: Path) -> None:

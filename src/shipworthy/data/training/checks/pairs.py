@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from shipworthy.data.training.batch import Batch
 from shipworthy.data.training.checks import Desk
+from shipworthy.data.training.types import Skipped
 
 _NEAR_WORDS, _NEAR_SHARE = 8, 0.1
 _LEAST_PAIRS, _LONGER = 50, 0.75
@@ -52,6 +53,9 @@ class Pairs:
             self._seen.add(hash((asked, ours, theirs)))
 
     def close(self) -> None:
+        if len(self._seen) >= MOST:
+            said = f"pairs both ways round were looked for among the first {MOST:,} pairs"
+            self._desk.skipped.append(Skipped(check="reversed_pair", because=said))
         differing = self._longer + self._shorter
         if differing:
             share = self._longer / differing

@@ -1,8 +1,10 @@
 """An OpenAI-compatible endpoint that behaves as it is told, in a process of its own. Also used by the benchmarks.
 
 `endpoint(...)` starts it and stops it. `python tests/mock_openai.py '{"latency_s": 0.05}'` prints its port and serves.
-Every letter of an answer is a token of probability 1/2; with `tools` it calls the first. `/stats` tells the last
-request. The model `echo` repeats the last user turn; `wrong` answers every third prompt (by its digest) with "wrong".
+Every letter of an answer is a token of probability 1/2; with `echo` a prompt comes back in words, of which one of n
+letters (the space before it counts) has the log-probability -n / 10. With `tools` it calls the first. `/stats` tells
+the last request. The model `echo` repeats the last user turn; `wrong` answers every third prompt (by its digest) with
+"wrong".
 """
 
 import asyncio
@@ -14,6 +16,7 @@ import json
 import math
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -29,7 +32,8 @@ from aiohttp import web
 
 @dataclass(frozen=True, kw_only=True)
 class Behaviour:
-    """`mode`: ok, 500, html, hang, 401, 404, 400, text, empty, quota, reset. `refuse`: share of requests met with 429.
+    """`mode`: ok, 500, html, hang, 401, 404, 400, text, empty, quota, reset, deaf (hears no `echo`).
+    `refuse`: share of requests met with 429.
     `dead_after`: the process ends at this many answers; `fail_from`: `mode` holds only from this request on."""
 
     mode: str = "ok"
@@ -156,6 +160,9 @@ class Server:
     async def _reply(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         if self._behaviour.dead_after is not None and self._answered.total() >= self._behaviour.dead_after:
             os._exit(0)
+        if isinstance(body.get("prompt"), list):
+            self._answered["echo"] += 1
+            return web.json_response(echoed(body, deaf=self._behaviour.mode == "deaf"))
         plain = "prompt" in body
         last = body["prompt"] if plain else [turn for turn in body["messages"] if turn["role"] == "user"][-1]["content"]
         self._answered[f"{body['model']}/{body.get('seed')}/{last}"] += 1
@@ -171,6 +178,21 @@ class Server:
         choice = {"index": 0, **said, **_logprobs(text, body), "finish_reason": "stop"}
         whole = {"model": body["model"], "system_fingerprint": "fp_1", "choices": [choice], "usage": usage}
         return web.json_response(whole)
+
+
+def echoed(body: dict[str, Any], *, deaf: bool = False) -> dict[str, Any]:
+    """Several prompts of one request, each with one word behind it."""
+    choices, tokens_in = [], 0
+    for index, prompt in enumerate(body["prompt"]):
+        words = re.findall(r" ?[^ ]+| +", prompt)
+        tokens_in += len(words)
+        tokens = [" end"] if deaf or not body.get("echo") else [*words, " end"]
+        values = [None if at == 0 and not deaf else -len(word) / 10 for at, word in enumerate(tokens)]
+        top = [None if value is None else {word: value} for word, value in zip(tokens, values, strict=True)]
+        logprobs = {"tokens": tokens, "token_logprobs": values, "top_logprobs": top}
+        choices.append({"index": index, "text": "".join(tokens), "logprobs": logprobs, "finish_reason": "length"})
+    usage = {"prompt_tokens": tokens_in, "completion_tokens": len(choices)}
+    return {"model": body["model"], "choices": choices[::-1], "usage": usage}
 
 
 def _logprobs(text: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -15,6 +15,9 @@ from shipworthy.models._wire import Answer, Stream, answer_of, failure_of, not_a
 from shipworthy.records import Message
 
 CONNECT_S = 5.0
+Read = Callable[[bytes, float], Answer | Failure]
+"""(body of a 200, seconds it took) -> what it says."""
+ReadStream = Callable[[aiohttp.StreamReader, float], Awaitable[Answer | Failure]]
 
 
 class ChatClient:
@@ -34,7 +37,7 @@ class ChatClient:
         self._dialect = dialect
         self._url = f"{base_url}{dialect.path}"
         self._models_url = f"{base_url}/models"
-        self._fixed = {**fixed, **({"stream": True, "stream_options": {"include_usage": True}} if stream else {})}
+        self._fixed = dict(fixed)
         self._headers = {"Content-Type": "application/json", "Accept": "application/json", **headers}
         self._timeout_s = timeout_s
         self._stream = stream
@@ -44,7 +47,21 @@ class ChatClient:
 
     async def ask(self, messages: Sequence[Message], *, seed: int | None) -> Answer | Failure:
         """One request, never retried; whatever goes wrong becomes a Failure."""
-        body = {**self._fixed, **self._dialect.asked(messages), **({} if seed is None else {"seed": seed})}
+        body = {**self._dialect.asked(messages), **({} if seed is None else {"seed": seed})}
+        if not self._stream:
+            return await self.send(body, answer_of)
+        return await self._sent({**body, "stream": True, "stream_options": {"include_usage": True}}, _streamed)
+
+    async def send(self, body: Mapping[str, Any], read: Read) -> Answer | Failure:
+        """One request with this body, whose whole answer `read` understands."""
+
+        async def whole(content: aiohttp.StreamReader, started: float) -> Answer | Failure:
+            return read(await content.read(), time.perf_counter() - started)
+
+        return await self._sent(body, whole)
+
+    async def _sent(self, said: Mapping[str, Any], read: ReadStream) -> Answer | Failure:
+        body = {**self._fixed, **said}
         started = time.perf_counter()
         try:
             async with self._open().post(
@@ -52,9 +69,7 @@ class ChatClient:
             ) as response:
                 if response.status != 200:
                     return failure_of(response.status, response.headers, await response.read())
-                if self._stream:
-                    return await _streamed(_events(response.content), started)
-                return answer_of(await response.read(), time.perf_counter() - started)
+                return await read(response.content, started)
         except aiohttp.ConnectionTimeoutError:
             return Failure(kind="unavailable", message="cannot connect within a few seconds", timed_out=True)
         except TimeoutError:
@@ -100,9 +115,9 @@ async def _events(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
             yield line
 
 
-async def _streamed(events: AsyncIterator[bytes], started: float) -> Answer | Failure:
+async def _streamed(content: aiohttp.StreamReader, started: float) -> Answer | Failure:
     stream = Stream()
-    async for data in events:
+    async for data in _events(content):
         try:
             stream.add(data, time.perf_counter() - started)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

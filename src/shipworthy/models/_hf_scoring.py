@@ -9,24 +9,21 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
-from string import ascii_uppercase
 from typing import Any
 
 import msgspec
 
+from shipworthy.models._choices import Key, asked_identity, chosen, options_in, summed, target_of
 from shipworthy.models._hf import HuggingFaceBackend, Mode, Settings, rendered
 from shipworthy.models._hf_network import Loaded
 from shipworthy.models._hf_scores import WORTH_A_CACHE, Groups, way_for
 from shipworthy.models._hf_tokens import encoder
-from shipworthy.models._likelihood import Score, Sequel, families, preference, sequel_of, shares, windows
+from shipworthy.models._likelihood import Score, Sequel, families, sequel_of, windows
 from shipworthy.models._meter import Meter
 from shipworthy.models._options import as_text
 from shipworthy.records import Example, Message, Prompt, Response
 
 ENCODED_AT_ONCE = 1_024
-Key = tuple[str, str]
-"""(dataset, example id)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +142,7 @@ class ScoringBackend:
         """Nothing is held open; the weights go when the backend goes."""
 
     def _target(self, row: Example) -> Any:
-        if self._settings.mode_of(row.dataset) == "likelihood":
-            return row.reference
-        named = self._settings.choices
-        return row.fields.get(named) if isinstance(named, str) else list(named)
+        return target_of(row, self._settings.mode_of(row.dataset), self._settings.choices)
 
     def _prepared(self, prompts: Sequence[Prompt], seed: int) -> tuple[list[Ready], list[Response]]:
         """What can be scored, prompts that begin alike together, shorter ones first; and what cannot."""
@@ -184,13 +178,9 @@ class ScoringBackend:
             return Wanted(prompt, mode, error=f"the chat template refuses this conversation: {error}")
 
     def _options(self, prompt: Prompt, beginning: str, target: Any) -> Wanted:
-        if not isinstance(target, list) or not target:
-            return Wanted(
-                prompt, "choices", error=f"the row has no list of options in its column {self._settings.choices!r}"
-            )
-        texts = tuple(map(as_text, target))
-        if "" in texts or len(set(texts)) < len(texts):
-            return Wanted(prompt, "choices", error="an option of the row is empty, or two are the same")
+        texts, error = options_in(target, self._settings.choices)
+        if error is not None:
+            return Wanted(prompt, "choices", error=error)
         return Wanted(
             prompt, "choices", beginning, tuple(beginning + self._settings.join + text for text in texts), texts
         )
@@ -244,16 +234,8 @@ class ScoringBackend:
 
     def _chosen(self, one: Ready, scores: Sequence[Score]) -> tuple[str, int, dict[str, Any]]:
         texts = one.wanted.texts
-        labels = _LABELS[self._settings.answer_as](texts)
-        liked = preference(scores, texts, self._settings.choose_by)
-        best = max(range(len(texts)), key=liked.__getitem__)
-        probabilities = shares(labels, liked)
-        extra = {
-            "probabilities": dict(probabilities),
-            "confidence": probabilities[labels[best]],
-            "logprobs": {label: score.logprob for label, score in zip(labels, scores, strict=True)},
-        }
-        return labels[best], scores[best].tokens, extra
+        best, label, extra = chosen(texts, scores, self._settings.choose_by, self._settings.answer_as)
+        return label, scores[best].tokens, extra
 
     def _failed(self, prompt: Prompt, seed: int, error: str) -> Response:
         name = self._identity["name"]
@@ -280,30 +262,14 @@ def _apart(one: Ready) -> Iterable[tuple[Sequel, ...]]:
 
 
 def _summed(one: Ready, scores: Sequence[Score]) -> tuple[str, int, dict[str, Any]]:
-    tokens = sum(score.tokens for score in scores)
-    extra = {
-        "nll": max(0.0, -sum(score.logprob for score in scores)),  # a certain token may round to above 0
-        "tokens": tokens,
-        "greedy": all(score.greedy for score in scores),
-    }
+    extra = summed(scores)
     if one.wanted.mode == "likelihood":
-        return one.wanted.texts[0], tokens, extra
+        return one.wanted.texts[0], extra["tokens"], extra
     return "", 0, {**extra, "bytes": len(one.wanted.beginning.encode())}
-
-
-_LABELS: Mapping[str, Callable[[Sequence[str]], list[str]]] = {
-    "text": list,
-    "index": lambda texts: [str(at) for at in range(len(texts))],
-    "letter": lambda texts: [ascii_uppercase[at] if at < len(ascii_uppercase) else str(at) for at in range(len(texts))],
-}
 
 
 def _asked(settings: Settings, targets: Mapping[Key, Any]) -> dict[str, str]:
     """What is scored, in the words of an identity."""
-    rows = [[*key, value] for key, value in sorted(targets.items())]
     said = {"mode": settings.mode, "choices": settings.choices, "stride": settings.stride, "join": settings.join}
     how = {**said, "choose_by": settings.choose_by, "answer_as": settings.answer_as}
-    return {
-        "asked": msgspec.json.encode(how, order="sorted").decode(),
-        "scored_sha256": sha256(msgspec.json.encode(rows, order="sorted")).hexdigest(),
-    }
+    return asked_identity(how, targets)

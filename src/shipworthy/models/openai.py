@@ -20,8 +20,11 @@ from msgspec import Meta
 
 from shipworthy.errors import BackendError, BadInput
 from shipworthy.models._chat import ChatClient
+from shipworthy.models._choices import AnswerAs
 from shipworthy.models._completions import DIALECTS, Api
 from shipworthy.models._crew import Crew
+from shipworthy.models._echo import GENERATES, Asked, Echo, Mode, Scoring, no_echo
+from shipworthy.models._likelihood import ChooseBy
 from shipworthy.models._options import cost_usd, options_of
 from shipworthy.models._retry import Failure, RetryPolicy
 from shipworthy.models._wire import Answer
@@ -41,7 +44,8 @@ class Settings(Record):
     `concurrency` requests at most are in flight; `timeout_s` bounds one request, `start_s` the first sign of life;
     `dead_after` failures in a row, without an answer between them, mean that the endpoint is gone; `stream` asks for
     tokens as they come (gives `first_token_s`); `send_seed: false` for endpoints that refuse a seed; `proxy` is the URL
-    of a proxy.
+    of a proxy. `mode` and the options after it, with `api: completions`, are those of `huggingface`: `choices` and
+    `likelihood` score instead of generating, by prompts that come back with their log-probabilities (`echo`).
     """
 
     api: Api = "chat"
@@ -54,6 +58,22 @@ class Settings(Record):
     stream: bool = False
     send_seed: bool = True
     proxy: str | None = None
+    mode: Mode | dict[str, Mode] = "generate"
+    choices: str | tuple[str, ...] = "choices"
+    choose_by: ChooseBy = "sum"
+    answer_as: AnswerAs = "text"
+    join: str = ""
+
+    @property
+    def scoring(self) -> Scoring:
+        """What is scored instead of generated."""
+        return Scoring(
+            mode=self.mode,
+            choices=self.choices,
+            choose_by=self.choose_by,
+            answer_as=self.answer_as,
+            join=self.join,
+        )
 
 
 class OpenAIBackend:
@@ -70,12 +90,14 @@ class OpenAIBackend:
         settings: Settings,
         *,
         rng: random.Random,
+        echo: Echo = GENERATES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._name = name
         self._spec = spec
         self._client = client
         self._settings = settings
+        self._echo = echo
         self._policy = RetryPolicy(max_retries=settings.max_retries, patience_s=settings.patience_s)
         self._rng = rng
         self._clock = clock
@@ -87,6 +109,7 @@ class OpenAIBackend:
             "model": spec.model or "",
             "sampling": msgspec.json.encode(spec.sampling, order="sorted").decode(),
             "send_seed": str(settings.send_seed).lower(),
+            **echo.identity,
         }
 
     @property
@@ -99,7 +122,10 @@ class OpenAIBackend:
 
         Raises: BackendError: the endpoint is down from the start, or stopped answering.
         """
-        waiting = iter(prompts)
+        askable, unscorable = self._echo.split(prompts)
+        for prompt, why in unscorable:
+            yield self._response(prompt, seed, Failure(kind="rejected", message=why), 1)
+        waiting = iter(askable)
         if not self._proven:
             for prompt in waiting:
                 yield await self._prove(prompt, seed)
@@ -170,7 +196,11 @@ class OpenAIBackend:
         raise AssertionError("count() never ends")
 
     async def _exchange(self, prompt: Prompt, seed: int) -> Answer | Failure:
-        return await self._client.ask(prompt.messages, seed=seed if self._settings.send_seed else None)
+        asked = self._echo.asked(prompt)
+        if not isinstance(asked, Asked):
+            return await self._client.ask(prompt.messages, seed=seed if self._settings.send_seed else None)
+        outcome = await self._client.send(asked.body, lambda body, took_s: self._echo.read(asked, body, took_s))
+        return no_echo(outcome) if isinstance(outcome, Failure) else outcome
 
     def _response(self, prompt: Prompt, seed: int, outcome: Answer | Failure, attempts: int) -> Response:
         tried = {"attempts": attempts} if attempts > 1 else {}
@@ -205,9 +235,11 @@ def load(
 
     Raises: BadInput: no base_url or model, an option or sampling key that is wrong, or a key variable that is not set.
     """
-    del folder, examples
+    del folder
     settings = options_of(name, spec.options, Settings)
     base_url = _checked_url(name, spec)
+    if settings.scoring.scores and settings.api != "completions":
+        raise BadInput(f"model {name!r}: `mode` scores prompts, which chat completions cannot; add `api: completions`")
     for key in OURS:
         if key in spec.sampling:
             raise BadInput(f"model {name!r}: sampling may not set {key!r}; Shipworthy sets it, remove it there")
@@ -220,7 +252,8 @@ def load(
         stream=settings.stream,
         proxy=settings.proxy,
     )
-    return OpenAIBackend(name, spec, client, settings, rng=random.Random(name))
+    echo = Echo(settings.scoring, examples)
+    return OpenAIBackend(name, spec, client, settings, echo=echo, rng=random.Random(name))
 
 
 def _checked_url(name: str, spec: ModelSpec) -> str:

@@ -65,6 +65,7 @@ def test_a_terminal_without_these_letters_gets_escapes(tmp_path: Path) -> None:
         (["compare", "r.csv", "--candidate", "a", "--baseline", "b", "--margin", "wide"], "'wide' is not a margin"),
         (["compare", "r.csv", "--candidate", "a", "--baseline", "b", "--margin", "1e300"], "'1e300' is not a margin"),
         (["validate", "--\x1b[31m"], "--\\x1b[31m"),
+        (["gate", "r", "--sign-off", "--expires", "9999-12-31T23:59:59-14:00"], "is no end: write 30d"),
     ],
 )
 def test_a_wrong_option_is_one_plain_sentence(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,3 +92,85 @@ def test_a_follow_up_that_fails_hides_no_verdict(first: Path, capsys: pytest.Cap
     out, err = capsys.readouterr()
     assert (10, "block") == (code, json.loads(out)["verdict"])
     assert "a follow-up failed after the verdict: nobody is there" in err
+
+
+def _shell(command: str, *, cwd: Path, **environ: str) -> "subprocess.CompletedProcess[str]":
+    program = f'"{sys.executable}" -m shipworthy'
+    words = ["bash", "-c", command.replace("shipworthy", program, 1)]
+    return subprocess.run(words, cwd=cwd, env={**os.environ, **environ}, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("command", ["--help", "release list", "validate"])
+def test_a_closed_stdout_swallows_the_result_and_nothing_else(command: str, first: Path) -> None:
+    done = _shell(f"shipworthy {command} >&-", cwd=first)
+
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("command", ["--help", "release list", "validate"])
+def test_a_full_disk_under_stdout_is_one_sentence(command: str, first: Path) -> None:
+    done = _shell(f"shipworthy {command} >/dev/full", cwd=first)
+
+    assert (2, 1) == (done.returncode, done.stderr.count("\n")), done.stderr
+    assert "the disk is full" in done.stderr
+
+
+def test_a_reader_that_leaves_the_help_is_no_error(first: Path) -> None:
+    done = _shell("shipworthy --help | true; exit ${PIPESTATUS[0]}", cwd=first)
+
+    assert (141, "") == (done.returncode, done.stderr)
+
+
+def test_a_name_that_is_not_utf_8_is_refused_before_anything_is_written(first: Path) -> None:
+    done = _shell("shipworthy run --out $'runs\\xff'", cwd=first)
+
+    assert (2, 1) == (done.returncode, done.stderr.count("\n")), done.stderr
+    assert "runs\\udcff: this is not UTF-8" in done.stderr
+    assert not [path for path in first.iterdir() if path.name.startswith("runs")]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("SHIPWORTHY_PURPOSE", "tuning", "SHIPWORTHY_PURPOSE: 'tuning' is none of decide, tune"),
+        ("SHIPWORTHY_ON", "daily", "SHIPWORTHY_ON: 'daily' is none of commit, "),
+        ("SHIPWORTHY_HOME", "~no_such_user/here", "set SHIPWORTHY_HOME to a whole path"),
+    ],
+)
+def test_a_wrong_setting_in_the_environment_is_refused(variable: str, value: str, says: str, first: Path) -> None:
+    done = _shell("shipworthy run --quiet", cwd=first, **{variable: value})
+
+    assert (2, True, 1) == (done.returncode, says in done.stderr, done.stderr.count("\n")), done.stderr
+    assert not (first / "runs").exists()
+
+
+@pytest.mark.parametrize("where", ["file", "file/below", "n" * 300])
+@pytest.mark.parametrize("command", ["init {}", "run --quiet --out {}"])
+def test_a_folder_that_cannot_be_made_is_one_sentence(
+    command: str, where: str, first: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (first / "file").write_text("")
+    capsys.readouterr()
+
+    code = main(command.format(where).split())
+
+    assert (2, "", 1) == (code, *_said(capsys))
+
+
+def _said(capsys: pytest.CaptureFixture[str]) -> tuple[str, int]:
+    out, err = capsys.readouterr()
+    return out, err.count("\n")
+
+
+def test_init_that_fails_takes_its_folders_back(first: Path) -> None:
+    done = _shell("ulimit -f 1; shipworthy init new", cwd=first)
+
+    assert 2 == done.returncode, done.stderr
+    assert not (first / "new").exists()
+
+
+def test_a_command_to_copy_quotes_its_path(first: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["run", "--quiet", "--out", "it's mine"])
+
+    assert "Next: open 'it'\"'\"'s mine/report.html'" in capsys.readouterr().out

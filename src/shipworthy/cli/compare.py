@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shipworthy.cli._plain import quoted
 from shipworthy.records import EXIT_CODE, Verdict
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _question(found: "Results", args: argparse.Namespace) -> "Question":
 def _next(args: argparse.Namespace) -> str:
     if not args.output:
         return "add -o report.html to see every gain with its interval, or -o report.md for a pull request"
-    return f"open {args.output[0]}"
+    return f"open {quoted(args.output[0])}"
 
 
 def _margin(text: str) -> float:

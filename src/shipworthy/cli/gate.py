@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shipworthy.cli._plain import plain
+from shipworthy.cli._plain import plain, quoted
 from shipworthy.errors import BadInput
 from shipworthy.records import EXIT_CODE, Verdict
 
@@ -116,10 +116,10 @@ def _print(args: argparse.Namespace, verdict: Verdict, signed: "SignOff | None")
 
 def _next(run: Path, verdict: Verdict, signed: "SignOff | None") -> str:
     if verdict.verdict == "promote" or signed:
-        return f"shipworthy release promote {run}"
+        return f"shipworthy release promote {quoted(run)}"
     if verdict.verdict == "sign_off":
-        return f"shipworthy gate {run} --sign-off --name … --reason … --expires 30d"
-    return f"shipworthy report {run} -o report.html"
+        return f"shipworthy gate {quoted(run)} --sign-off --name … --reason … --expires 30d"
+    return f"shipworthy report {quoted(run)} -o report.html"
 
 
 def user() -> str:
@@ -136,6 +136,6 @@ def _end(text: str) -> datetime:
         return datetime.now(UTC) + (timedelta(days=number) if match[2] == "d" else timedelta(hours=number))
     try:
         end = datetime.fromisoformat(text)
-    except ValueError:
+        return (end if end.tzinfo else end.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):  # the calendar has no such day, in UTC either
         raise argparse.ArgumentTypeError(f"{text!r} is no end: write 30d, 12h or a date such as 2030-01-31") from None
-    return end if end.tzinfo else end.replace(tzinfo=UTC)

@@ -9,11 +9,12 @@ import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from shipworthy import __version__
 from shipworthy.cli._plain import plain
-from shipworthy.errors import ShipworthyError
+from shipworthy.errors import BadInput, ShipworthyError
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("shipworthy.cli.init", "write a commented protocol, sample data and a README"),
@@ -44,25 +45,38 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (CONTRACT: 0, 1, 2, 10, 11, 12)."""
     words = list(sys.argv[1:] if argv is None else argv)
+    _ready_to_print()
+    return _guarded(words or ["--help"])
+
+
+def _ready_to_print() -> None:
+    """A closed stdout or stderr swallows what is printed; a letter that stdout's encoding lacks becomes its escape."""
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - open until the end
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does: no name is lost for want of a letter
-    if not words or words[0] in ("-h", "--help", "help"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _called(words: list[str]) -> int:
+    name, *rest = words
+    if name in ("-h", "--help", "help"):
         print(_overview())
         return 0
-    if words[0] == "--version":
+    if name == "--version":
         print(f"shipworthy {__version__}")
         return 0
-    if words[0] not in COMMANDS:
-        return _unknown_command(words[0])
-    return _guarded(words[0], words[1:])
+    if name not in COMMANDS:
+        return _unknown_command(name)
+    command = importlib.import_module(COMMANDS[name][0])
+    code: int = command.run(parser_for(name, os.environ).parse_args(rest))
+    return code
 
 
-def _guarded(name: str, words: list[str]) -> int:
+def _guarded(words: list[str]) -> int:
     debug = "--debug" in words
     try:
-        command = importlib.import_module(COMMANDS[name][0])
-        args = parser_for(name, os.environ).parse_args(words)
-        code: int = command.run(args)
+        _refuse_bytes(words)
+        code = _called(words)
         sys.stdout.flush()
         return code
     except ShipworthyError as error:
@@ -72,12 +86,38 @@ def _guarded(name: str, words: list[str]) -> int:
     except KeyboardInterrupt as interrupt:
         return _say(str(interrupt) or "interrupted", INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left: no second error at exit
+        _leave_stdout()
         return READER_LEFT
+    except OSError as error:
+        if debug:
+            raise
+        return _say(_of_the_system(error), 2)
     except Exception as error:  # the last line of defence: a traceback only with --debug
         if debug:
             raise
         return _say(f"internal error: {type(error).__name__}: {error} (run again with --debug for the traceback)", 1)
+
+
+def _leave_stdout() -> None:
+    """Nobody reads it or it takes no more: no second error at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _refuse_bytes(words: Sequence[str]) -> None:
+    """Raises: BadInput: a word holds bytes that no JSON could name again."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise BadInput("this is not UTF-8; rename the file or folder", where=word) from None
+
+
+def _of_the_system(error: OSError) -> str:
+    """What the system refused, where it says so, in one sentence."""
+    from shipworthy.store.files import said
+
+    where = error.filename if isinstance(error.filename, str) else ""
+    return f"{where}: {said(error)}" if where else said(error)
 
 
 def parser_for(name: str, environ: Mapping[str, str]) -> argparse.ArgumentParser:
@@ -100,7 +140,10 @@ def _defaults_from(environ: Mapping[str, str], parser: argparse.ArgumentParser) 
         value = environ.get(f"SHIPWORTHY_{action.dest.upper()}")
         if value is None or not action.option_strings or action.dest in ("help", "debug"):
             continue
-        parser.set_defaults(**{action.dest: _from_text(value, action)})
+        try:
+            parser.set_defaults(**{action.dest: _from_text(value, action)})
+        except (ValueError, argparse.ArgumentTypeError) as error:
+            parser.error(f"SHIPWORTHY_{action.dest.upper()}: {error}")
         action.required = False
 
 
@@ -111,6 +154,8 @@ def _from_text(value: str, action: argparse.Action) -> object:
     if isinstance(action.default, list):
         read = action.type if callable(action.type) else str
         return [read(part) for part in value.split(",")]
+    if action.choices is not None and value not in action.choices:
+        raise ValueError(f"{value!r} is none of {', '.join(map(str, action.choices))}")
     return value
 
 
@@ -141,6 +186,9 @@ def _unknown_command(word: str) -> int:
 
 
 def _say(message: str, code: int) -> int:
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _leave_stdout()
     print(f"shipworthy: {plain(message)}", file=sys.stderr)
     return code

@@ -113,7 +113,7 @@ def _verify(registry: "Registry", args: argparse.Namespace) -> int:
     for problem in problems:
         print(plain(f"CHANGED  {problem.where}: {problem.because}"))
     if not problems:
-        print(f"intact: {args.release or f'the ledger and {len(registry.releases())} releases'}")
+        print(plain(f"intact: {args.release or f'the ledger and {len(registry.releases())} releases'}"))
     print(f"Next: {'restore what is named above from a copy' if problems else 'shipworthy release list'}")
     return TAMPERED if problems else 0
 

@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from shipworthy.cli._plain import plain
+from shipworthy.cli._plain import plain, quoted
 
 HELP = "render a run as HTML, Markdown, JUnit or JSON"
 _NAMES = ("report.html", "report.md", "junit.xml")
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     page = report.page_of(RunFolder.open(args.folder))
     report.write(page, outputs)
     if not args.quiet:
-        print("\n".join(f"wrote {path}" for path in outputs), file=sys.stderr)
+        print("\n".join(plain(f"wrote {path}") for path in outputs), file=sys.stderr)
     verdict = page.verdict.verdict
     if args.json:
         written = [{"path": str(path), "kind": report.kind_of(path)} for path in outputs]
@@ -46,4 +46,4 @@ def run(args: argparse.Namespace) -> int:
 
 def _next(outputs: list[Path], command: str) -> str:
     """Look at the page where there is one; else what the verdict asks for."""
-    return next((f"open {path}" for path in outputs if path.suffix.lower() in (".html", ".htm")), command)
+    return next((f"open {quoted(path)}" for path in outputs if path.suffix.lower() in (".html", ".htm")), command)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shipworthy.cli._plain import plain
+from shipworthy.cli._plain import plain, quoted
 from shipworthy.errors import BadInput, ShipworthyError
 from shipworthy.records import EXIT_CODE
 
@@ -79,7 +79,7 @@ def finish(out: Path, args: argparse.Namespace, code: int) -> int:
         code = code or FAILED
     if not args.json:
         next_command = _next(out, page.verdict.verdict, page.status)
-        print("\n".join([*map(plain, done), f"Report: {out / 'report.html'}", f"Next: {next_command}"]))
+        print("\n".join([*map(plain, done), f"Report: {plain(str(out / 'report.html'))}", f"Next: {next_command}"]))
     return code
 
 
@@ -164,9 +164,13 @@ def _unfinished(protocol: Path) -> Path:
 
 def _next(out: Path, verdict: str, status: str) -> str:
     if status != "complete":
-        return f"shipworthy run --resume --out {out}"
+        return f"shipworthy run --resume --out {quoted(out)}"
     if verdict == "promote":
-        return f"shipworthy release promote {out}"
+        return f"shipworthy release promote {quoted(out)}"
     if verdict == "sign_off":
-        return f"shipworthy gate {out} --sign-off --name … --reason … --expires 30d"
-    return f"open {out / 'report.html'}" if verdict == "block" else "add the examples named above, then shipworthy run"
+        return f"shipworthy gate {quoted(out)} --sign-off --name … --reason … --expires 30d"
+    return (
+        f"open {quoted(out / 'report.html')}"
+        if verdict == "block"
+        else "add the examples named above, then shipworthy run"
+    )

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shipworthy.cli._plain import plain
+from shipworthy.cli._plain import plain, quoted
 
 if TYPE_CHECKING:
     from shipworthy.evaluation.prepare import Prepared
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
             )
         )
         return 0
-    print(f"{path} is valid: {_counts(promised)}")
+    print(plain(f"{path} is valid: {_counts(promised)}"))
     print(f"It asks for {requests:,} answers{f', at most about ${cost_usd:.2f}' if cost_usd else ''}.")
     believed = f"by what {args.from_run} showed" if args.from_run else "by `planning`; --from RUN takes a run's spread"
     told = _training(checked)
@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
             ]
         )
     )
-    print(f"Next: shipworthy run{'' if path == Path('shipworthy.yaml') else f' {path}'}")
+    print(f"Next: shipworthy run{'' if path == Path('shipworthy.yaml') else f' {quoted(path)}'}")
     return 0
 
 

@@ -18,6 +18,7 @@ from shipworthy.errors import BadInput, Refused
 from shipworthy.records import Record
 from shipworthy.store import digests
 from shipworthy.store.files import make_folder, one_sentence
+from shipworthy.store.home import expanded
 from shipworthy.store.ledger import Ledger
 from shipworthy.store.run_folder import EVIDENCE, VERDICT, RunFolder
 from shipworthy.store.run_seal import Problem, require_intact
@@ -56,9 +57,9 @@ class Standing(Record):
 def key_path(environ: Mapping[str, str]) -> Path:
     """`SHIPWORTHY_KEY` where it is set, else `shipworthy/key.pem` in the user's configuration folder."""
     if said := environ.get("SHIPWORTHY_KEY"):
-        return Path(said).expanduser()
+        return expanded(said, named="SHIPWORTHY_KEY")
     config = environ.get("XDG_CONFIG_HOME") or "~/.config"
-    return Path(config).expanduser() / "shipworthy" / "key.pem"
+    return expanded(config, named="SHIPWORTHY_KEY") / "shipworthy" / "key.pem"
 
 
 def load_key(path: Path) -> "Ed25519PrivateKey":

@@ -19,7 +19,7 @@ _SAID = {
     errno.ENOENT: "there is no such file or folder; check the path",
     errno.ENOTDIR: "a part of this path is a file, not a folder; check the path",
     errno.EISDIR: "this is a folder where a file is needed; check the path",
-    errno.EEXIST: "this exists already; choose another path",
+    errno.EEXIST: "something else exists already at this path; choose another one",
     errno.ENAMETOOLONG: "this name is too long; choose a shorter one",
 }
 
@@ -30,8 +30,12 @@ def one_sentence(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        said = _SAID.get(error.errno or 0) or f"{(error.strerror or str(error)).lower()}; check the disk and the path"
-        raise BadInput(said, where=str(path)) from error
+        raise BadInput(said(error), where=str(path)) from error
+
+
+def said(error: OSError) -> str:
+    """An error of the operating system: what is wrong, and what to do."""
+    return _SAID.get(error.errno or 0) or f"{(error.strerror or str(error)).lower()}; check the disk and the path"
 
 
 def write_atomic(path: Path, content: bytes) -> None:

@@ -122,12 +122,12 @@ def examples_binary(
 def examples_rate(gap: float, limit: float, variance: float, *, alpha: float = 0.05, power: float = 0.8) -> int | None:
     """n at which a rate that clears `limit` by `gap` is found with `power`; None where it does not clear it.
 
-    Args: variance: of one score at the true rate; under the limit itself it is limit (1 - limit).
+    Args: variance: of one score at the true rate; under the limit itself it is limit (1 - limit), 0 beyond 0 and 1.
     Source: Chow, Shao & Wang 2008, section 4.1 (score test: null variance at the limit, true variance at the rate).
     """
     if gap <= 0:
         return None
-    reach = upper_z(alpha) * sqrt(rate_variance(limit)) + _power_z(power) * sqrt(variance)
+    reach = upper_z(alpha) * sqrt(max(rate_variance(limit), 0.0)) + _power_z(power) * sqrt(variance)
     return max(2, ceil((reach / gap) ** 2 - 1e-9))
 
 

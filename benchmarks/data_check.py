@@ -1,10 +1,12 @@
 """`shipworthy data check` over 100,000 rows x 10 rules, beside Great Expectations where it is installed, alternately.
 
-    python benchmarks/data_check.py [--rows 100000 ...] [--repeats 5] [--all] [--packed] [--expectations PYTHON]
+    python benchmarks/data_check.py [--rows 100000 ...] [--repeats 5] [--all | --template] [--packed]
+                                    [--expectations PYTHON]
 
 Each run is a process of its own, so that imports count; CPU seconds (user and system) and the peak of resident memory
 come from the kernel. Several numbers of rows show the growth, in turn, each beside the first: 10,000,000 rows are a
-file of 1.2 GB. `--all` runs every check that needs no tokenizer. `--packed` reads the same rows from a `.gz`.
+file of 1.2 GB. `--all` runs every check that needs no tokenizer, `--template` those that do, with the demo's own.
+`--packed` reads the same rows from a `.gz`.
 `--expectations` names a Python in which great_expectations and pandas are installed: it gets 10 expectations of the
 same meaning over the same file (not null, length, regular expressions, uniqueness).
 """
@@ -75,7 +77,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000], metavar="N")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--all", action="store_true")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--all", action="store_true")
+    which.add_argument("--template", action="store_true")
     parser.add_argument("--packed", action="store_true")
     parser.add_argument("--expectations", metavar="PYTHON")
     args = parser.parse_args()
@@ -90,15 +94,14 @@ def main() -> None:
 
 def compare(paths: dict[int, Path], args: argparse.Namespace) -> None:
     """All files in turn, so that a busy machine is as busy for each."""
-    only = [] if args.all else ["--only", ",".join(RULES)]
+    said, words = _which(args)
     runs: dict[int, list[tuple[float, float]]] = {rows: [] for rows in paths}
     others = []
     for _ in range(args.repeats):
         for rows, path in paths.items():
-            runs[rows].append(cost([sys.executable, "-c", COMMAND, "data", "check", str(path), "--quiet", *only]))
+            runs[rows].append(cost([sys.executable, "-c", COMMAND, "data", "check", str(path), "--quiet", *words]))
         if args.expectations:
             others.append(cost([args.expectations, "-c", EXPECTATIONS, str(paths[args.rows[0]])]))
-    said = "all rules" if args.all else f"{len(RULES)} rules"
     for rows, path in paths.items():
         print(
             f"{rows:,} rows, {path.stat().st_size / 1e6:.1f} MB, {said}: {_middle(runs[rows])}{_each(runs, rows, args)}"
@@ -107,6 +110,20 @@ def compare(paths: dict[int, Path], args: argparse.Namespace) -> None:
         ratios = [other[0] / run[0] for other, run in zip(others, runs[args.rows[0]], strict=True)]
         print(f"Great Expectations, 10 expectations: {_middle(others)}")
         print(f"ratio {statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})")
+
+
+def _which(args: argparse.Namespace) -> tuple[str, list[str]]:
+    """What is looked for, in words and as options."""
+    if args.all:
+        return "all rules", []
+    if args.template:
+        return "template and tokenizer", [
+            "--only",
+            "template",
+            "--tokenizer",
+            str(Path(world.__file__).parent / "model"),
+        ]
+    return f"{len(RULES)} rules", ["--only", ",".join(RULES)]
 
 
 def _each(runs: dict[int, list[tuple[float, float]]], rows: int, args: argparse.Namespace) -> str:

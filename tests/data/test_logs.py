@@ -375,6 +375,8 @@ def test_an_errored_sample_fails_in_every_metric_of_its_log(tmp_path: Path) -> N
 def test_folders_of_json_logs_are_read_and_other_json_in_them_is_not(tmp_path: Path) -> None:
     homes = [_told(tmp_path, model, _scored("C", "I")).parent for model in ("lab/new", "lab/old")]
     (homes[0] / "logs.json").write_text('{"log.json": {"eval_id": "x"}}')
+    (homes[0] / "empty.json").touch()
+    (homes[0] / "folder.json").mkdir()
 
     assert [1, 0] == _values(_compare(*homes), "lab/new", "match")
 

@@ -58,7 +58,8 @@ def read(paths: Sequence[Path], query: Query) -> Long:
 
 def logs_in(folder: Path) -> list[Path]:
     """Every log of the folder and of those below it."""
-    return sorted([*folder.rglob("*.eval"), *(path for path in folder.rglob("*.json") if is_log(_files.head(path)))])
+    written = [path for path in folder.rglob("*.json") if path.is_file() and path.stat().st_size]
+    return sorted([*folder.rglob("*.eval"), *(path for path in written if is_log(_files.head(path)))])
 
 
 def is_log(start: bytes) -> bool:

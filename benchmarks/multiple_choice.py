@@ -25,7 +25,8 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 from shipworthy import models
 from shipworthy.demo import story, world
 from shipworthy.models import Backend
-from shipworthy.models._likelihood import grow, sequel_of
+from shipworthy.models._hf_scores import WORTH_A_CACHE
+from shipworthy.models._likelihood import families, grow, sequel_of
 from shipworthy.protocol.types import ModelSpec
 from shipworthy.records import Example, Message, Prompt
 
@@ -81,13 +82,14 @@ def tokens_read(asked: Sequence[Question]) -> float:
     from transformers import AutoTokenizer
 
     encode = AutoTokenizer.from_pretrained(story.MODEL)
-    apart = shared = 0
+    apart, trees = 0, []
     for one in asked:
         begin = encode(one.prompt)["input_ids"]
-        tree = grow([sequel_of(begin, encode(one.prompt + option)["input_ids"]) for option in one.options])
-        shared += len(tree)
-        apart += sum(len(encode(one.prompt + option)["input_ids"]) - 1 for option in one.options)
-    return apart / shared
+        wholes = [encode(one.prompt + option)["input_ids"] for option in one.options]
+        apart += sum(len(whole) - 1 for whole in wholes)
+        trees.append(grow([sequel_of(begin, whole) for whole in wholes]))
+    alike = families([tree.trunk for tree in trees], worth=WORTH_A_CACHE["cpu"])
+    return apart / (sum(map(len, trees)) - sum(family.shared * (len(family.members) - 1) for family in alike))
 
 
 def ours(asked: Sequence[Question]) -> Callable[[int], Scores]:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipworthy.models._likelihood import (
+    LARGEST_FAMILY,
     NO_PARENT,
     Family,
     Score,
@@ -88,6 +89,12 @@ def test_each_few_shot_header_makes_a_family_and_strangers_share_nothing() -> No
     assert [Family((4,), 0), Family((0, 1, 2, 3), 10), Family((5, 6, 7, 8), 10)] == families(
         [*trunks[:4], (9, 9), *trunks[4:]], worth=8
     )
+
+
+def test_a_crowd_is_cut_into_families_of_bounded_size() -> None:
+    found = families([(1, 2, 3, at) for at in range(LARGEST_FAMILY + 5)], worth=1)
+
+    assert [5, LARGEST_FAMILY] == sorted(len(family.members) for family in found)
 
 
 def _best(trunks: list[tuple[int, ...]], worth: int) -> int:

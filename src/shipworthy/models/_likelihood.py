@@ -13,6 +13,8 @@ from typing import Literal, NamedTuple
 
 ChooseBy = Literal["sum", "bytes", "tokens"]
 NO_PARENT = -1
+LARGEST_FAMILY = 1_024
+"""More prompts are several families: looking for them stays linear in their number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +108,13 @@ def families(trunks: Sequence[tuple[int, ...]], *, worth: int) -> list[Family]:
     saved_N = np.zeros(len(order) + 1)
     begins = list(range(len(order)))  # of the interval that ends with each; its own place where it is alone
     for last in range(1, len(order)):
-        shared = np.minimum.accumulate(alike_N[:last][::-1])[::-1]
-        gains = saved_N[:last] + shared * np.arange(last, 0, -1) - worth
+        first = max(0, last - LARGEST_FAMILY + 1)
+        shared = np.minimum.accumulate(alike_N[first:last][::-1])[::-1]
+        gains = saved_N[first:last] + shared * np.arange(last - first, 0, -1) - worth
         best = int(gains.argmax())
         saved_N[last + 1] = saved_N[last]
         if gains[best] > saved_N[last]:
-            saved_N[last + 1], begins[last] = gains[best], best
+            saved_N[last + 1], begins[last] = gains[best], first + best
     alone, found, last = [], [], len(order) - 1
     while last >= 0:
         begin = begins[last]
@@ -130,6 +133,8 @@ def _shared(one: tuple[int, ...], other: tuple[int, ...]) -> int:
 def _alike(rows: Sequence[tuple[int, ...]]) -> int:
     """The length of the longest beginning that all rows share."""
     low, high = min(rows), max(rows)
+    if low == high:
+        return len(low)
     return next((at for at, (one, other) in enumerate(zip(low, high, strict=False)) if one != other), len(low))
 
 

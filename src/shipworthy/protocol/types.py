@@ -72,8 +72,8 @@ class SuiteSpec(Record):
     suite: Annotated[
         str,
         Meta(
-            description="Which suite: golden, regression, unit, integration, safety, robustness, stress, few_shot, "
-            "out_of_distribution, probing, attribution, a plug-in, or file.py:function."
+            description="Which suite: data_checks, golden, regression, unit, integration, safety, robustness, stress, "
+            "few_shot, out_of_distribution, probing, attribution, a plug-in, or file.py:function."
         ),
     ]
     of: Annotated[str | None, Meta(description="Which of `datasets` its rows are made from.")] = None

@@ -22,6 +22,7 @@ from shipworthy.store import DatasetPrint
 _HERE = "shipworthy.evaluation.suites"
 BUILT_IN: Mapping[str, str] = {
     "attribution": f"{_HERE}.attribution:attribution",
+    "data_checks": f"{_HERE}.data_checks:data_checks",
     "few_shot": f"{_HERE}.few_shot:few_shot",
     "golden": f"{_HERE}.golden:golden",
     "integration": f"{_HERE}.integration:integration",

@@ -5,13 +5,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
+from shipworthy.evaluation.suites.probes import Standing
 from shipworthy.evaluation.suites.types import Handle, Probe
 from shipworthy.models import Backend
 from shipworthy.protocol.types import ModelSpec
 from shipworthy.records import Prompt, Response
 
 AS_THEY_ARE = ("recorded", "trivial")
-"""Backends that have no model behind them: recorded probes are looked up, trivial answers stay trivial."""
+"""Backends that have no model behind them: recorded probes are looked up, trivial answers stay trivial. What was found
+out before any model is asked holds for them, too."""
 
 
 class Placed(Protocol):
@@ -30,12 +32,13 @@ def equip(
     """Every backend with the probes of the protocol's suites."""
     if not probes:
         return dict(backends)
-    return {
-        name: backend
-        if models[name].spec.backend in AS_THEY_ARE
-        else Equipped(Handle(name, models[name].spec, backend, models[name].folder), probes)
-        for name, backend in backends.items()
-    }
+    return {name: _equipped(name, backend, models[name], probes) for name, backend in backends.items()}
+
+
+def _equipped(name: str, backend: Backend, placed: Placed, probes: Mapping[str, Probe]) -> Backend:
+    if placed.spec.backend in AS_THEY_ARE:
+        probes = {dataset: probe for dataset, probe in probes.items() if isinstance(probe, Standing)}
+    return Equipped(Handle(name, placed.spec, backend, placed.folder), probes) if probes else backend
 
 
 class Equipped:

@@ -82,6 +82,18 @@ class Cases:
         return response(model, prompt, seed, found, latency_s=time.perf_counter() - started)
 
 
+class Standing:
+    """The probe over outcomes that were found out before any model was asked: every model has the same."""
+
+    def __init__(self, outcomes: Mapping[str, Outcome]) -> None:
+        self._outcomes = outcomes
+
+    async def answer(self, model: Handle, prompts: Sequence[Prompt], *, seed: int) -> AsyncIterator[Response]:
+        """One response a prompt, in order."""
+        for prompt in prompts:
+            yield response(model, prompt, seed, (self._outcomes[prompt.example_id], {}))
+
+
 async def _side_by_side(work: Sequence[Coroutine[Any, Any, Response]], most: int) -> AsyncGenerator[Response, None]:
     """What the work gives, so much of it at once, in the order of completion; on the way out the rest is cancelled."""
     gate = asyncio.Semaphore(most)

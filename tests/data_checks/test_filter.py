@@ -106,6 +106,17 @@ def test_rows_that_are_set_aside_are_listed_with_place_score_and_words(
     assert MUTE == sum(one["score"] is None and one["pile"] == "unread" for one in printed["set_aside"])
 
 
+def test_what_a_judge_says_moves_no_terminal(
+    tmp_path: Path, judge: mock_openai.Endpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(json.dumps({"prompt": "\x1b[2J", "completion": "Poor. [[2]]"}) + "\n", encoding="utf-8")
+
+    assert 0 == run(rows, judge.port, "--force")
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed and "\\x1b[2J Poor. [[2]]" in printed
+
+
 def test_rows_of_equal_content_are_judged_once(rows: Path, judge: mock_openai.Endpoint) -> None:
     rated(rows)
     once = rows.read_text(encoding="utf-8")

@@ -112,6 +112,24 @@ def test_clean_rows_exit_zero_and_name_the_next_command(tmp_path: Path, capsys: 
     assert capsys.readouterr().out.splitlines()[-1].startswith("Next: shipworthy data split ")
 
 
+def test_what_rows_say_moves_no_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"prompt": "\x1b[31mMail jo.b@shop.io \u202e", "completion": "Yes."}) + "\n")
+    main(["data", "check", str(path), "--quiet"])
+    printed = capsys.readouterr().out
+
+    assert not {"\x1b", "\u202e"} & set(printed)
+    assert "\\u202e" in printed
+
+
+def test_the_next_command_quotes_its_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a file; rm x.jsonl"
+    path.write_text(json.dumps({"prompt": "Where is it?", "completion": "On its way."}) + "\n")
+    main(["data", "check", str(path), "--quiet"])
+
+    assert f"data split '{path}' --out split" in capsys.readouterr().out.splitlines()[-1]
+
+
 def test_a_broken_limit_exits_10(path: Path) -> None:
     common = ["data", "check", str(path), "--quiet", "--only", "length"]
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shipworthy.cli._plain import plain, quoted
 from shipworthy.errors import BadInput
 
 if TYPE_CHECKING:
@@ -232,7 +233,7 @@ def _text(report: "DataReport", judged: Sequence["LimitFinding"], args: argparse
         lines += _overlap(overlap, min(_SHOWN_EXAMPLES, args.examples))
     lines += [f"{one.outcome:<12} {one.because}" for one in judged]
     lines += [f"not run: {one.check} ({one.because})" for one in report.skipped]
-    return "\n".join([*lines, f"Next: {_next(report, args)}"])
+    return "\n".join(map(plain, [*lines, f"Next: {_next(report, args)}"]))
 
 
 def _head(report: "DataReport") -> str:
@@ -284,7 +285,7 @@ def _next(report: "DataReport", args: argparse.Namespace) -> str:
         return "repair the rows above and check again" + (
             "" if args.output else "; -o report.html shows them as a page"
         )
-    return f"shipworthy data split {' '.join(args.files)} --out split"
+    return f"shipworthy data split {quoted(args.files[0]) if len(args.files) == 1 else 'FILE'} --out split"
 
 
 def _bad_rows(report: "DataReport") -> str:

@@ -13,6 +13,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shipworthy.cli._plain import plain, quoted
+
 if TYPE_CHECKING:
     from shipworthy.evaluation.row_filter import FilterReport, Wanted
 
@@ -49,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         raise KeyboardInterrupt(f"interrupted; {_RESUME}") from interrupt
     finally:
         bar.close()
-    print(_document(report) if args.json else "\n".join(_lines(report, args)))
+    print(_document(report) if args.json else "\n".join(map(plain, _lines(report, args))))
     return SORTED if report.rows else BLOCK
 
 
@@ -97,10 +99,8 @@ def _lines(report: "FilterReport", args: argparse.Namespace) -> list[str]:
         lines.append(f"    {one.where} {score}: {_excerpt(one.said)}")
     if len(report.set_aside) > _SHOWN:
         lines.append(f"    … and {len(report.set_aside) - _SHOWN:,} more, all in {args.out / 'filter.json'}")
-    return [
-        *lines,
-        f"Next: look at {args.out / 'below.jsonl'}, then shipworthy data split {args.out / 'kept.jsonl'} --out split",
-    ]
+    below, kept = (quoted(args.out / f"{pile}.jsonl") for pile in ("below", "kept"))
+    return [*lines, f"Next: look at {below}, then shipworthy data split {kept} --out split"]
 
 
 def _cost(report: "FilterReport") -> str:

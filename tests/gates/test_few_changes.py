@@ -65,3 +65,15 @@ def test_a_cell_with_many_differences_keeps_its_bootstrap(verdict_of: Judge) -> 
 
     assert gain is not None and gain.low is not None and gain.high is not None
     assert pytest.approx(2 * 1.645 * (new - old).std() / 20, rel=0.08) == gain.high - gain.low
+
+
+@pytest.mark.parametrize("kind", ["rank", "quantile"])
+def test_ranks_and_tails_of_few_rows_that_do_not_differ_are_refused(verdict_of: Judge, kind: str) -> None:
+    scores = np.random.default_rng(3).random(60)
+    how = {"quantile": 0.95} if kind == "quantile" else {"summarize_rows": lambda c, w: (w @ c[:, 0]) / w.sum(axis=1)}
+    gate = GateSpec(metric="x", baseline="old", margin=0.1)
+    evidence = make_evidence({("new", "x"): scores, ("old", "x"): scores})
+    finding = verdict_of(make_question(gate, metrics=[make_metric("x", kind=kind, **how)]), evidence).metrics[0]
+
+    assert ("inconclusive", 100) == (finding.outcome, finding.n_needed)
+    assert "differ on 0 of n=60 only" in finding.because

@@ -17,19 +17,19 @@ FEW = 30
 """From this many examples that differ on, the bootstrap's limits are near their level (decision 0135)."""
 
 
-def with_few_changes(found: Contrast, pair: Pair, cells: Cells, totals_SK: Floats, alpha: float) -> Contrast:
+def with_few_changes(found: Contrast, pair: Pair, cells: Cells, totals_SK: Floats | None, alpha: float) -> Contrast:
     """The contrast with limits no narrower and p-values no smaller than the tests of right or wrong answers give, where
     fewer than 30 examples differ.
 
     A differing example counts as the part of a loss or a win that it is worth: n times what the gain changes when it
-    alone is taken back. Shares only; in other units nobody knows what one example can be worth, and a small sample on
-    which hardly any differs is refused.
+    alone is taken back. Only for shares of summed counts; of other units, of ranks and quantiles nobody knows what one
+    example can be worth, and a small sample on which hardly any differs is refused.
     """
     assert pair.base_NK is not None  # only pairs come here
     differs_N = (pair.ours_NK != pair.base_NK).any(axis=1)
     changed = cells.sums(differs_N.astype(np.float64))
     found = replace(found, changed_S=changed)
-    if pair.metric.unit != "share":
+    if totals_SK is None or pair.metric.unit != "share":
         return replace(found, refused=_refused(found))
     if (changed >= FEW).all():
         return found

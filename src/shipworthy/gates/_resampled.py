@@ -57,7 +57,8 @@ def rank(pair: Pair, cells: Cells, alpha: float, draws: int, rng: np.random.Gene
         unit_n = unit_n[order]
         observed.append([float(summarize(part, np.ones((1, len(rows))))[0]) for part in parts])
         drawn.append(_rank_draws(parts, summarize, unit_n, n_units, draws, rng))
-    return _contrast(pair, cells, "cluster_bootstrap", alpha, np.array(observed), _aligned(drawn))
+    found = _contrast(pair, cells, "cluster_bootstrap", alpha, np.array(observed), _aligned(drawn))
+    return found if pair.base_NK is None else with_few_changes(found, pair, cells, None, alpha)
 
 
 def quantiles(pair: Pair, cells: Cells, alpha: float, draws: int, rng: np.random.Generator) -> Contrast:
@@ -75,7 +76,8 @@ def quantiles(pair: Pair, cells: Cells, alpha: float, draws: int, rng: np.random
     drawn = [_difference_draws(pair, ours_N, base_N, q, rows, draws, rng) for rows in groups]
     observed = np.stack([ours.value_S, base.value_S], axis=1)
     gain_BS = sign * _aligned([part[:, None] for part in drawn])[..., 0]
-    return _contrast(pair, cells, "order_statistic", alpha, observed, None, gain_BS=gain_BS, own=(ours, base))
+    found = _contrast(pair, cells, "order_statistic", alpha, observed, None, gain_BS=gain_BS, own=(ours, base))
+    return with_few_changes(found, pair, cells, None, alpha)
 
 
 def _contrast(

@@ -256,6 +256,24 @@ def test_a_trainer_posts_a_checkpoint_and_hears_scalars_and_a_stop_flag(examiner
     assert all(isinstance(value, float) for value in heard["metrics"].values())
 
 
+@pytest.mark.parametrize("stop", [True, False])
+def test_axolotls_benchmark_plugin_hears_scalars_and_can_stop_by_one_of_them(tmp_path: Path, stop: bool) -> None:
+    """It reads a JSON object whose `status` is `completed`, with finite scalars under `metrics`, one to stop by."""
+    asked: list[Notice] = []
+
+    def judge(notice: Notice) -> Heard:
+        asked.append(notice)
+        return Heard(metrics={"refusal": 0.9}, stop=stop, verdict="promote", because="passed", step=notice.step)
+
+    folder = tmp_path / "checkpoint-1200"
+    notice = {"event": "save", "step": 1200, "checkpoint_dir": str(folder), "output_dir": str(tmp_path)}
+    status, heard = posted(judge, tmp_path, notice)
+
+    assert (200, "completed") == (status, heard["status"])
+    assert {"refusal": 0.9, "shipworthy/stop": float(stop)} == heard["metrics"]
+    assert [("save", 1200, str(folder))] == [(one.event, one.step, one.checkpoint_dir) for one in asked]
+
+
 @pytest.mark.parametrize(
     ("body", "headers", "status", "words"),
     [

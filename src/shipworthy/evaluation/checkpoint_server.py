@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -15,6 +16,8 @@ from aiohttp import web
 from shipworthy.errors import BadInput, ShipworthyError
 from shipworthy.evaluation.checkpoints import Heard, Notice
 
+STOP_METRIC = "shipworthy/stop"
+"""1 where the stop rule is met, 0 where it is not: for trainers that stop by a metric."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 Judge = Callable[[Notice], Heard]
 
@@ -46,12 +49,18 @@ def application(judge: Judge, *, roots: Sequence[Path], host: str = LOOPBACK[0])
                 return _error(400, str(error))
             except ShipworthyError as error:
                 return _error(500, str(error))
-        return web.Response(body=msgspec.json.encode(heard), content_type="application/json")
+        return web.json_response(told(heard))
 
     app = web.Application(client_max_size=64 * 1024)
     app.router.add_post("/checkpoint", checkpoint)
     app.router.add_get("/health", _health)
     return app
+
+
+def told(heard: Heard) -> dict[str, Any]:
+    """What goes over the wire: `status` and the flag as a scalar are what axolotl's benchmark plugin reads."""
+    metrics = {**heard.metrics, STOP_METRIC: float(heard.stop)}
+    return {"status": "completed", **msgspec.to_builtins(heard), "metrics": metrics}
 
 
 @asynccontextmanager
@@ -92,4 +101,4 @@ def _notice(body: bytes, roots: Sequence[Path]) -> Notice:
 
 def _error(status: int, message: str) -> web.Response:
     """An error never stops a training run: the flag is false, and the trainer may log the sentence."""
-    return web.json_response({"error": message, "stop": False, "metrics": {}}, status=status)
+    return web.json_response({"status": "failed", "error": message, "stop": False, "metrics": {}}, status=status)

@@ -1,7 +1,7 @@
 # make demo    everything is set up, then the main job runs on embedded models and data (a verdict within minutes)
 # make test    everything is set up, then every test runs (laws in their short form)
 # make check   the developer's quick gate: ruff, mypy --strict, import-linter, the quick tests
-# make laws    the statistical laws at full size (long)
+# make laws    the statistical laws at full size, on two cores, with what each of them cost (long)
 # make rebuild the embedded model is built again from nothing and must behave like the shipped one (many minutes)
 # make docs    the generated parts of docs/reference and the README's picture
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -32,14 +32,14 @@ $(VENV)/.dev: $(VENV)/.train
 demo: $(VENV)/.train
 	$(BIN)/shipworthy demo
 
-QUICK := not laws and not slow and not browser and not train
+ALONE := slow or browser or train
 
 test: $(VENV)/.dev lint
-	$(BIN)/python -m pytest -n 2 -m "$(QUICK)"
-	$(BIN)/python -m pytest -m "(slow or browser or train) and not laws"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not laws and not ($(ALONE))"
+	$(BIN)/python -m pytest -m "not laws and ($(ALONE))"
 
 check: $(VENV)/.dev lint
-	$(BIN)/python -m pytest -n 2 -m "$(QUICK)"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not laws and not processes and not thorough and not ($(ALONE))"
 
 .PHONY: lint
 lint: $(VENV)/.dev
@@ -49,7 +49,7 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 laws: $(VENV)/.dev
-	$(BIN)/python -m pytest -m laws
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m laws --durations=0 --durations-min=1
 
 rebuild: $(VENV)/.train
 	$(BIN)/python tools/build_demo_model.py check

@@ -7,11 +7,53 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")  # no test may fail because the machine is busy
 
 # A shell that runs the tests in the background has interrupts ignored, and every child inherits that: Ctrl-C tests too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
+
+STARTING = frozenset(("start", "mock_openai", "shipworthy", "isolated"))
+"""Fixtures behind which a server or a program starts: tests that ask for one are marked `processes`."""
+
+PROCESSES = frozenset(
+    (
+        *(
+            "cli/test_first_minutes.py",
+            "cli/test_terminal.py",
+            "data_checks/test_filter.py",
+            "data_checks/test_resume.py",
+        ),
+        *("docs/test_documents.py", "docs/test_pictures.py", "evaluation/test_main_job.py"),
+        *("evaluation_scoring/test_code.py", "evaluation_scoring/test_in_a_run.py", "evaluation_scoring/test_sql.py"),
+        *("evaluation_scoring/test_sandbox.py", "evaluation_suites/test_commands.py", "models/test_openai.py"),
+        *("store/test_ledger.py", "store/test_run_folder.py"),
+    )
+)
+"""Files whose tests start programs of their own."""
+
+THOROUGH = frozenset(
+    (
+        *("data_checks/test_broken.py", "data_checks/test_planted.py", "demo/test_story.py", "metrics/test_parity.py"),
+        *("metrics/test_public_data.py", "registry/test_tampering.py"),
+        *(f"laws/{path.name}" for path in (ROOT / "tests" / "laws").glob("test_*.py")),
+    )
+)
+"""Files that are long by repetition: simulations, public data sets, planted defects, a hundred mutations."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what `make check` leaves out."""
+    for item in items:
+        place = item.path.relative_to(ROOT / "tests").as_posix()
+        if place in PROCESSES or STARTING.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("processes")
+        if place in THOROUGH:
+            item.add_marker("thorough")
 
 
 @pytest.fixture(scope="session")

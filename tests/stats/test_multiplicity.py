@@ -1,5 +1,8 @@
 """Adjusted p-values against statsmodels, and the hierarchy."""
 
+import gc
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +11,15 @@ from hypothesis.extra.numpy import arrays
 from statsmodels.stats.multitest import multipletests
 
 from shipworthy.stats.multiplicity import benjamini_hochberg, hierarchical_holm, holm, matrix_holm, simes
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _little_garbage() -> Iterator[None]:
+    """statsmodels collects garbage at every call; what is frozen is not walked."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
 
 families = arrays(np.float64, st.integers(1, 30), elements=st.floats(0, 1))
 

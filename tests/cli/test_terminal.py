@@ -10,6 +10,7 @@ import pytest
 
 from shipworthy.cli import main
 from shipworthy.cli._plain import plain
+from shipworthy.web._rows import telling
 
 EVIL = "\x1b[31mred\x1b]0;mine\x07\r\nnext\u202e"
 
@@ -174,3 +175,26 @@ def test_a_command_to_copy_quotes_its_path(first: Path, capsys: pytest.CaptureFi
     main(["run", "--quiet", "--out", "it's mine"])
 
     assert "Next: open 'it'\"'\"'s mine/report.html'" in capsys.readouterr().out
+
+
+def test_what_is_only_watched_does_not_bury_what_decides() -> None:
+    watched = [f"WATCH slice {at}" for at in range(112)]
+
+    shown, more = telling(["FAIL a", *watched, "passed: b"])
+
+    assert ["FAIL a", "passed: b", *watched[:3]] == shown
+    assert 109 == more
+
+
+def test_a_report_of_a_cut_run_names_the_missing_example(first: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["run", "--quiet", "--out", "r"])
+    rows = (first / "r" / "examples.jsonl").read_text().splitlines(keepends=True)
+    (first / "r" / "examples.jsonl").write_text("".join(rows[:1]))
+    capsys.readouterr()
+
+    code = main(["report", "r", "-o", "cut.html"])
+
+    err = capsys.readouterr().err
+    assert (2, 1) == (code, err.count("\n"))
+    assert "r/examples.jsonl: example '" in err
+    assert not (first / "cut.html").exists()

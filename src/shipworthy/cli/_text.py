@@ -2,10 +2,11 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from shipworthy.cli._plain import plain
 from shipworthy.records import Decision, Finding, Interval, Outcome, Verdict
+from shipworthy.web._rows import telling
 
 WORDS: dict[Decision, str] = {
     "promote": "PROMOTE",
@@ -24,7 +25,7 @@ def verdict_text(verdict: Verdict, *, title: str = "") -> str:
     gating = [f for f in verdict.metrics if f.level != "monitored"]
     overall = [f for f in gating if f.slice is None]
     cells = sorted((f for f in gating if f.slice is not None and f.outcome != "pass"), key=_worst_first)
-    lines = [head, *(f"  - {plain(reason)}" for reason in verdict.reasons), "", "Gates:"]
+    lines = [head, *_reason_lines(verdict.reasons), "", "Gates:"]
     lines += [finding_line(f) for f in overall]
     lines += _cell_lines("Slices", cells, passed=len(gating) - len(overall) - len(cells))
     watched = [f for f in verdict.metrics if f.level == "monitored" and f.slice is not None]
@@ -48,6 +49,13 @@ def interval(value: Interval | None) -> str:
         return "-"
     limits = f" [{value.low:.4g}, {value.high:.4g}]" if value.low is not None and value.high is not None else ""
     return f"{value.value:.4g}{limits}"
+
+
+def _reason_lines(reasons: Sequence[str]) -> Iterable[str]:
+    shown, more = telling(reasons)
+    yield from (f"  - {plain(reason)}" for reason in shown)
+    if more:
+        yield f"  … and {more} more (all of them with --json)"
 
 
 def _cell_lines(title: str, cells: list[Finding], *, passed: int) -> Iterable[str]:

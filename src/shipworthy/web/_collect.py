@@ -5,12 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from shipworthy.errors import BadInput
 from shipworthy.evaluation.main_job import question_of as gates_question
 from shipworthy.evaluation.prompts import render
 from shipworthy.gates import Question
 from shipworthy.protocol import Protocol
 from shipworthy.records import Decision, Example, Response
-from shipworthy.store.run_folder import RunFolder
+from shipworthy.store.run_folder import EXAMPLES, RunFolder
 from shipworthy.web._ladder import ladder, paretos
 from shipworthy.web._page import Answer, Page, Regression, baselines_of, question_of
 from shipworthy.web._prices import Prices
@@ -63,7 +64,7 @@ def _with_answers(page: Page, run: RunFolder, promised: Protocol) -> Page:
     table = ladder(question, evidence, prices)
     return msgspec.structs.replace(
         page,
-        regressions=_regressions(losses, _wanted(run.examples(), losses), answers, promised, question),
+        regressions=_regressions(losses, _wanted(run, losses), answers, promised, question),
         ladder=table,
         paretos=paretos(table, page.verdict.metrics),
         provenance=(*page.provenance, metric_facts(question.metrics)),
@@ -84,9 +85,13 @@ def _responses(responses: Iterable[Response], wanted: set[Key]) -> tuple[Prices,
     return prices, kept
 
 
-def _wanted(examples: Iterable[Example], losses: Sequence[Loss]) -> dict[tuple[str, str], Example]:
+def _wanted(run: RunFolder, losses: Sequence[Loss]) -> dict[tuple[str, str], Example]:
     wanted = {(loss.dataset, loss.example_id) for loss in losses}
-    return {(e.dataset, e.id): e for e in examples if (e.dataset, e.id) in wanted}
+    found = {(e.dataset, e.id): e for e in run.examples() if (e.dataset, e.id) in wanted}
+    for _, id in sorted(wanted - found.keys()):
+        told = f"example {id[:80]!r} of the evidence does not stand here; the file was cut or edited, restore it"
+        raise BadInput(told, where=str(run.path / EXAMPLES))
+    return found
 
 
 def _regressions(

@@ -12,7 +12,7 @@ from shipworthy.web._forest import forests
 from shipworthy.web._methods import notes
 from shipworthy.web._page import Answer, Page, Regression, answer_of
 from shipworthy.web._pareto import pareto
-from shipworthy.web._rows import groups, row, settling, tally
+from shipworthy.web._rows import groups, row, settling, tally, telling
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -49,6 +49,7 @@ class _Side(NamedTuple):
 def html(page: Page) -> str:
     """The whole document."""
     gates, cells = page.gates, page.cells
+    reasons, reasons_more = telling(page.verdict.reasons)
     text = _template().render(
         page=page,
         css=_style(),
@@ -56,6 +57,8 @@ def html(page: Page) -> str:
         favicon=_favicon(page.verdict.verdict),
         word=_format.VERDICT_WORDS[page.verdict.verdict],
         answer=answer_of(page),
+        reasons=reasons,
+        reasons_more=reasons_more,
         settle=settling(page.verdict)[:8],
         gates=[row(finding) for finding in gates[:MOST_GATES]],
         gates_more=max(0, len(gates) - MOST_GATES),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from shipworthy.web._format import VERDICT_WORDS, clipped, count, interval, plural, printable, quantity, shorten
 from shipworthy.web._page import Answer, Ladder, Page, Regression, answer_of
-from shipworthy.web._rows import Row, groups, row, settling, tally
+from shipworthy.web._rows import Row, groups, row, settling, tally, telling
 
 LONGEST = 60_000
 """Characters; GitHub refuses a comment above 65,536."""
@@ -36,7 +36,8 @@ def markdown(page: Page) -> str:
 
 
 def _head(page: Page) -> str:
-    reasons = [f"- {_sentence(reason)}" for reason in page.verdict.reasons[:20]]
+    shown, more = telling(page.verdict.reasons)
+    reasons = [*(f"- {_sentence(reason)}" for reason in shown), *_more(more, "reason")]
     settle = [f"- {_sentence(what)}" for what in settling(page.verdict)[:5]]
     lines = [f"## {VERDICT_WORDS[page.verdict.verdict].upper()}: {_plain(answer_of(page), 300)}", ""]
     lines += [f"**{_plain(page.title, 200)}** · {_plain(page.question, 300)}", "", *reasons, ""]
@@ -176,5 +177,5 @@ def _code(text: str) -> str:
     return f"{ticks}{space}{line}{space}{ticks}"
 
 
-def _more(n: int) -> Sequence[str]:
-    return [f"\nand {plural(n, 'more row')}, all in the JSON"] if n > 0 else []
+def _more(n: int, noun: str = "row") -> Sequence[str]:
+    return [f"\nand {plural(n, f'more {noun}')}, all in the JSON"] if n > 0 else []

@@ -74,6 +74,18 @@ def tally(findings: Sequence[Finding], noun: str) -> str:
     return f"{plural(len(findings), noun)}: {', '.join(counts)}" if counts else f"no {noun}s"
 
 
+MOST_REASONS, MOST_WATCHED = 20, 3
+_WATCHED = "WATCH "
+
+
+def telling(reasons: Sequence[str]) -> tuple[list[str], int]:
+    """The reasons that a reader is shown, and how many are left off: what decides, then a few of what is watched."""
+    watched = [reason for reason in reasons if reason.startswith(_WATCHED)]
+    deciding = [reason for reason in reasons if not reason.startswith(_WATCHED)]
+    shown = [*deciding, *watched[:MOST_WATCHED]][:MOST_REASONS]
+    return shown, len(reasons) - len(shown)
+
+
 def settling(verdict: Verdict) -> list[str]:
     """What would settle an inconclusive verdict: the examples each of its gates still needs, largest need first."""
     if verdict.verdict != "inconclusive":

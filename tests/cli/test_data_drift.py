@@ -122,3 +122,8 @@ def test_a_report_that_cannot_be_written_is_said_before_anything_is_read(
 ) -> None:
     assert 2 == main(["data", "drift", "nowhere.csv", "nowhere.csv", "-o", name])
     assert says in capsys.readouterr().err
+
+
+def test_a_seed_below_zero_is_one_sentence(reference: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert 2 == main(["data", "drift", reference, reference, "--seed", "-5"])
+    assert "--seed is -5; give 0 or more" in capsys.readouterr().err

@@ -379,3 +379,49 @@ def test_a_shape_of_numbers_has_equal_bins_and_keeps_what_lies_far_out(tmp_path:
     assert (1_001, 1_001) == (sum(shape.reference), sum(shape.current))
     assert shape.labels[0].startswith("below") and shape.labels[-1].endswith("and above")
     assert max(shape.reference) - min(shape.reference) <= 20
+
+
+# --- What users try --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("region", "'region' holds '(north|south)', which is no number"),
+        ("text", "'text' holds '.*', which is no number"),
+    ],
+)
+def test_words_that_are_called_numbers_are_one_sentence(kind: str, says: str, folder: Path) -> None:
+    with pytest.raises(BadInput, match=says):
+        compare(folder / "reference.jsonl", folder / "same.jsonl", DriftQuery(kinds={kind: "numeric"}))
+
+
+def test_numbers_that_are_written_as_words_may_be_called_numbers(tmp_path: Path) -> None:
+    path = _jsonl(tmp_path / "a.jsonl", [{"x": f"{at}.5"} for at in range(100)])
+
+    assert ["numeric"] == [one.kind for one in compare(path, path, DriftQuery(kinds={"x": "numeric"})).findings]
+
+
+def test_an_empty_list_has_no_rows_and_an_empty_name_is_no_folder(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "none.json").write_text("[]")
+
+    with pytest.raises(BadInput, match=r"none\.json: the file has no rows"):
+        compare(folder / "reference.jsonl", tmp_path / "none.json")
+    with pytest.raises(BadInput, match="name of a side is empty"):
+        compare(folder / "reference.jsonl", "")
+
+
+def test_embeddings_too_large_to_be_squared_are_compared_as_others_are(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    sides = [rng.normal(shift, 1, (120, 4)) for shift in (0, 1)]
+    small, large = (
+        [
+            _jsonl(tmp_path / f"{scale}-{at}.jsonl", [{"v": (row * scale).tolist()} for row in side])
+            for at, side in enumerate(sides)
+        ]
+        for scale in (1.0, 1e200)
+    )
+    plain, grown = (_by(compare(*files)) for files in (small, large))
+
+    assert {key: one.drifted for key, one in plain.items()} == {key: one.drifted for key, one in grown.items()}
+    assert plain["v", "embedding"].effect.value == pytest.approx(grown["v", "embedding"].effect.value, rel=1e-3)

@@ -48,7 +48,11 @@ def test_json_is_one_document_with_places_and_texts(files: tuple[str, str], caps
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(["--text", "txt"], "no column 'txt'"), (["--score", "label"], "test.csv:2: 'label' is 'a', not a number")],
+    [
+        (["--show", "-1"], "--show is -1; give 0 or more"),
+        (["--text", "txt"], "no column 'txt'"),
+        (["--score", "label"], "test.csv:2: 'label' is 'a', not a number"),
+    ],
 )
 def test_a_wrong_column_is_one_sentence(
     words: list[str], said: str, files: tuple[str, str], capsys: pytest.CaptureFixture[str]

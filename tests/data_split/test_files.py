@@ -174,6 +174,9 @@ def test_a_split_in_time_tests_the_latest_rows(data: Path, tmp_path: Path) -> No
         (["--text", "txt"], "no column 'txt'"),
         (["--stress", "typos"], "unknown perturbation 'typos'"),
         (["--folds", "1"], "at least 2 parts"),
+        (["--time", "at", "--since", "tomorrow"], "'tomorrow', neither a number nor an ISO 8601 time"),
+        (["--time", "at", "--since", "nan"], "'nan', neither a number"),
+        (["--few-shot", "2", "--label", "lable"], "no column 'lable'"),
     ],
 )
 def test_a_wrong_wish_is_one_sentence_and_leaves_nothing(

@@ -63,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
 
     if not 0 < args.alpha <= 0.5:
         raise BadInput(f"--alpha is {args.alpha:g}; give a chance above 0 and at most 0.5")
+    if args.seed < 0:
+        raise BadInput(f"--seed is {args.seed}; give 0 or more")
     query = DriftQuery(
         columns=tuple(args.column),
         kinds=_kinds(args.kind),  # type: ignore[arg-type]

@@ -49,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.clean is not None and (len(args.tests) > 1 or args.clean.exists()):
         raise BadInput("--clean writes one new file; give one TEST and a path where nothing is", where=str(args.clean))
+    if args.show < 0:
+        raise BadInput(f"--show is {args.show}; give 0 or more")
     bar = Progress(quiet=args.quiet)
     documents, worst = [], CLEAN
     train = _read(args.train, args.text)

@@ -70,7 +70,16 @@ def _given(sides: tuple[Side, Side], name: str, kind: str) -> tuple[str, str]:
             return "gone", ""
         if kind == "embedding" and type is not None and not (type.startswith(_NUMBERS) and type.count("[") == 1):
             raise BadInput(f"{name!r} is no embedding, its type is {type[:40]}", where=str(side.path))
+        if kind == "numeric" and type is not None and not type.startswith((*_NUMBERS, "BOOLEAN")):
+            _refuse_words(side, name)
     return kind, ""
+
+
+def _refuse_words(side: Side, name: str) -> None:
+    said = f"CAST({quoted(name)} AS VARCHAR)"
+    words = side.ask(said, f"AND {said} IS NOT NULL AND TRY_CAST({said} AS DOUBLE) IS NULL LIMIT 1")
+    if words:
+        raise BadInput(f"{name!r} holds {words[0][0][:40]!r}, which is no number", where=str(side.path))
 
 
 def _kind(sides: tuple[Side, Side], name: str) -> tuple[str, str]:

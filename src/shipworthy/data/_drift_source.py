@@ -173,10 +173,13 @@ def _side(connection: Any, given: str, table: str, folder: Path) -> Side:
     import duckdb
 
     files = _files_of(given, folder, table)
-    names = [_read(connection, file, f"{table}_{number}") for number, file in enumerate(files)]
-    parts = " UNION ALL BY NAME ".join(f"SELECT * FROM {name}" for name in names)
+    names = [f"{table}_{number}" for number in range(len(files))] if len(files) > 1 else [table]
+    for file, name in zip(files, names, strict=True):
+        _read(connection, file, name)
     try:
-        connection.execute(f"CREATE VIEW {table} AS {parts}")
+        if len(files) > 1:
+            parts = " UNION ALL BY NAME ".join(f"SELECT * FROM {name}" for name in names)
+            connection.execute(f"CREATE VIEW {table} AS {parts}")
         types = {str(row[0]): str(row[1]) for row in connection.execute(f"DESCRIBE {table}").fetchall()}
         n = int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
     except duckdb.Error as error:
@@ -186,7 +189,7 @@ def _side(connection: Any, given: str, table: str, folder: Path) -> Side:
     return Side(given, files, connection, table, types, n)
 
 
-def _read(connection: Any, file: File, table: str) -> str:
+def _read(connection: Any, file: File, table: str) -> None:
     """One file as a table of this name."""
     import duckdb
 
@@ -199,11 +202,12 @@ def _read(connection: Any, file: File, table: str) -> str:
     if few == 1 and "read_json" in call:
         with _shown(file):
             next(iter(_rows.rows(file.local)), None)  # one object over the whole file is no list of rows: it says so
-    return table
 
 
 def _files_of(given: str, folder: Path, side: str) -> tuple[File, ...]:
     """The files that are meant, in their order, each one plain."""
+    if not given.strip():
+        raise BadInput("the name of a side is empty; name a file, a folder, a pattern or a URL")
     if Path(given).is_file():
         return (_plain(given, folder / f"{side}-0"),)
     from shipworthy.data.training._sources import expand
@@ -266,7 +270,10 @@ def _explain(files: Sequence[File], given: str, reason: str) -> NoReturn:
     """Raises: BadInput: what our own reader finds wrong with a file, else what DuckDB said."""
     for file in files:
         with _shown(file):
-            _rows.refuse(file.local, [row for row in _rows.rows(file.local) if isinstance(row, _rows.Bad)])
+            found = list(_rows.rows(file.local))
+            _rows.refuse(file.local, [row for row in found if isinstance(row, _rows.Bad)])
+        if not found:
+            raise BadInput("the file has no rows", where=file.shown)
     raise BadInput(f"the table cannot be read ({reason[:160]})", where=given)
 
 

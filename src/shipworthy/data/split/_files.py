@@ -50,6 +50,7 @@ def split_file(
     """
     progress = progress or _silent
     rule.parts()
+    _refuse_time(rule.since)
     _refuse_folder(out)
     path = _table.data_path(path)
     progress("reading", 0, 3)
@@ -64,7 +65,7 @@ def split_file(
     part_N = assign(units, group_N, rule, kept=earlier)
     _refuse_empty(path, part_N, rule)
     progress("writing", 2, 3)
-    files = _contents(rows, units, part_N, rule)
+    files = _contents(path, rows, units, part_N, rule)
     if stress:
         files["stress"] = _stressed(files.get("test", []), stress, rule)
     report = _report(
@@ -150,7 +151,7 @@ def _earlier(folder: Path) -> dict[str, str]:
 
 
 def _contents(
-    rows: Sequence[Row], units: Sequence[Unit], part_N: Sequence[str], rule: Rule
+    path: Path, rows: Sequence[Row], units: Sequence[Unit], part_N: Sequence[str], rule: Rule
 ) -> dict[str, list[dict[str, Any]]]:
     """name of a file -> its rows."""
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in sorted(rule.parts())}
@@ -158,7 +159,7 @@ def _contents(
         found.setdefault(part, []).append(row.fields)
     if rule.few_shot:
         label = rule.label or (rule.stratify[0] if rule.stratify else None)
-        label_N = [_table.said(row.fields.get(label)) if label else "" for row in rows]
+        label_N = _column(path, rows, label) if label else [""] * len(rows)
         trained = [number for number, part in enumerate(part_N) if part == "train"]
         for size in sorted(set(rule.few_shot)):
             chosen = few_shot(units, label_N, trained, size, rule.seed)
@@ -236,11 +237,20 @@ def _refuse_folder(out: Path) -> None:
             raise BadInput("this exists already and is not an empty folder; choose another --out", where=str(out))
 
 
+def _refuse_time(since: str | None) -> None:
+    try:
+        if since is not None:
+            time_of(since)
+    except ValueError:
+        message = f"the first time to test is {since!r}, neither a number nor an ISO 8601 time such as 2025-03-31T12:00"
+        raise BadInput(message) from None
+
+
 def _refuse_empty(path: Path, part_N: Sequence[str], rule: Rule) -> None:
     have = Counter(part_N)
     lacking = [name for name in rule.parts() if not have[name]]
     if lacking:
-        said = f"{len(part_N)} rows in whole groups leave the part {lacking[0]!r} empty"
+        said = f"{len(part_N)} row{'s' * (len(part_N) != 1)} in whole groups leave the part {lacking[0]!r} empty"
         raise BadInput(f"{said}; give it a larger share, use --balance exact, or collect more rows", where=str(path))
 
 

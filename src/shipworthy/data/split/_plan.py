@@ -7,6 +7,7 @@ single rows no part is ever a whole row away from its share, in no prefix of the
 """
 
 import hashlib
+import math
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -169,7 +170,11 @@ def _at(time_s: float, cuts: Sequence[tuple[str, float]], gap_s: float) -> str:
 def time_of(text: str) -> float:
     """Seconds of a time: a number as it is, ISO 8601 as UTC seconds. Raises: ValueError: it is neither."""
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         found = datetime.fromisoformat(text)
+    else:
+        if not math.isfinite(number):
+            raise ValueError("no time")
+        return number
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

@@ -9,6 +9,7 @@ from shipworthy.stats._types import Floats, Ints
 DRAWS = 999
 _ENOUGH = 20  # exceedances after which more draws would not change the answer
 _BLOCK = 100
+_LARGEST = 1e100
 
 
 def permutation_p(observed: float, draw: Callable[[int], Floats], *, n_draws: int = DRAWS) -> float:
@@ -46,6 +47,12 @@ def label_draws(n_reference: int, n_current: int, *, rng: np.random.Generator, n
     keys_BN = rng.random((n_draws, n_reference + n_current))
     last_B = np.partition(keys_BN, n_current - 1, axis=1)[:, n_current - 1]
     return np.asarray((keys_BN <= last_B[:, None]).astype(np.float32))
+
+
+def squarable(left_ND: Floats, right_MD: Floats) -> tuple[Floats, Floats]:
+    """Both as they are, or divided by one number where their squares would overflow."""
+    largest = max(float(np.abs(side).max(initial=0.0)) for side in (left_ND, right_MD))
+    return (left_ND / largest, right_MD / largest) if largest > _LARGEST else (left_ND, right_MD)
 
 
 def some(values_N: np.ndarray, most: int, *, rng: np.random.Generator) -> np.ndarray:

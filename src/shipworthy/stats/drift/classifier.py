@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from shipworthy.records import Effect
 from shipworthy.stats._types import Bools, Floats
 from shipworthy.stats.drift import _power
-from shipworthy.stats.drift._draws import some
+from shipworthy.stats.drift._draws import some, squarable
 from shipworthy.stats.drift._ranks import auc, halves
 from shipworthy.stats.drift._words import MOST_DOCUMENTS, presence
 from shipworthy.stats.drift.types import MIN_ROWS, Measured, untested
@@ -55,9 +55,9 @@ def row_classifier(reference_ND: ArrayLike, current_MD: ArrayLike, *, rng: np.ra
     left, right = some(left, MOST_DOCUMENTS, rng=rng), some(right, MOST_DOCUMENTS, rng=rng)
     if min(len(left), len(right)) < 2 * MIN_ROWS:
         return untested(_TEST, _EFFECT, len(left), len(right))
-    rows = np.concatenate([left, right])
-    if not np.isfinite(rows).all():
+    if not (np.isfinite(left).all() and np.isfinite(right).all()):
         raise ValueError("a row holds a value that is not finite")
+    rows = np.concatenate(squarable(left, right))
     features = _features(rows)
     label = np.arange(len(rows)) >= len(left)
     learn = _learners(label, rng)

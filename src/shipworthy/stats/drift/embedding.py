@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 from shipworthy.records import Effect
 from shipworthy.stats._types import Floats
 from shipworthy.stats.drift import _power
-from shipworthy.stats.drift._draws import DRAWS, label_draws, permutation_p, some
+from shipworthy.stats.drift._draws import DRAWS, label_draws, permutation_p, some, squarable
 from shipworthy.stats.drift._ranks import halves, ranks
 from shipworthy.stats.drift.types import MIN_ROWS, Measured, untested
 
@@ -106,7 +106,7 @@ def _points(
         raise ValueError(f"need two (rows, D) arrays with one D, got {left.shape} and {right.shape}")
     if not (np.isfinite(left).all() and np.isfinite(right).all()):
         raise ValueError("an embedding holds a value that is not finite")
-    return some(left, most, rng=rng), some(right, most, rng=rng)
+    return squarable(some(left, most, rng=rng), some(right, most, rng=rng))
 
 
 def _kernel(points_ND: Floats) -> np.ndarray:

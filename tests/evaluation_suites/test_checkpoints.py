@@ -2,7 +2,11 @@
 
 import asyncio
 import json
+import os
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -355,3 +359,35 @@ def test_a_trl_training_stops_when_its_callback_hears_so(examiner: Examiner, tmp
 
     assert (4, "block", True) == kept[0]
     assert [4] == reached, "twelve steps were asked for, the first checkpoint said stop"
+
+
+TRAINS = """#!/bin/sh
+count=$(ls -d "$1"/checkpoint-* 2>/dev/null | wc -l)
+case $count in
+  0) cp -r made/out/good "$1/checkpoint-4" ;;
+  1) cp -r made/out/spoilt "$1/checkpoint-8" ;;
+  *) touch "$1/finished" ;;
+esac
+"""
+
+
+@pytest.mark.train
+def test_the_shell_loop_of_the_guide_trains_in_slices_until_a_checkpoint_is_bad(
+    examiner: Examiner, tmp_path: Path
+) -> None:
+    guide = (Path(__file__).parents[2] / "docs/guides/checkpoints.md").read_text(encoding="utf-8")
+    loop = next(block for block in re.findall(r"```sh\n(.*?)```", guide, re.S) if block.startswith("until"))
+    (tmp_path / "p.yaml").rename(tmp_path / "shipworthy.yaml")
+    for name, spoilt in (("good", False), ("spoilt", True)):
+        checkpoint(tmp_path / "made", name, spoilt=spoilt)
+    (tmp_path / "out").mkdir(exist_ok=True)
+    scripts = {"train_some_steps.sh": TRAINS, "shipworthy": f'#!/bin/sh\nexec "{sys.executable}" -m shipworthy "$@"\n'}
+    for name, text in scripts.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    environ = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "SHIPWORTHY_HOME": str(tmp_path / "home")}
+    subprocess.run(["sh", "-c", loop], cwd=tmp_path, env=environ, check=True, capture_output=True)
+    kept = [(one.heard.step, one.heard.verdict) for one in history(tmp_path / "out" / "shipworthy")]
+
+    assert [(4, "promote"), (8, "block")] == kept
+    assert (tmp_path / "out" / STOP).exists() and not (tmp_path / "out" / "finished").exists()

@@ -40,6 +40,12 @@ def test_generated_answers_of_lm_eval_are_taken_by_document(tmp_path: Path) -> N
     assert ["yes", "no", None] == [_answers(path, "0", "1", "2")[id].text for id in ("0", "1", "2")]
 
 
+def test_a_score_that_is_no_number_keeps_no_answer_from_being_read(tmp_path: Path) -> None:
+    path = _written(tmp_path / "samples_t.jsonl", _sample(0, ["yes"], acc=math.nan), _sample(1, ["no"], acc=1.0))
+
+    assert ["yes", "no"] == [_answers(path, "0", "1")[id].text for id in ("0", "1")]
+
+
 def test_of_several_filters_the_first_counts(tmp_path: Path) -> None:
     rows = [_sample(0, [said], filter=name) for name, said in (("strict", "4"), ("flexible", "44"))]
 

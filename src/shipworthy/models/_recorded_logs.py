@@ -9,11 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from shipworthy.errors import BadInput
 from shipworthy.models._likelihood import shares
-from shipworthy.store import zip_members
+from shipworthy.store import loose_json, zip_members
 
 ZIP = b"PK"
 Logged = tuple[dict[str, Any], str]
@@ -38,8 +36,8 @@ def logged(path: Path, content: bytes) -> list[Logged] | None:
 
 def _object(raw: bytes) -> dict[str, Any] | None:
     try:
-        found = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = loose_json.loads(raw)
+    except ValueError:
         return None
     return found if isinstance(found, dict) else None
 

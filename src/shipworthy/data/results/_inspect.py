@@ -5,10 +5,8 @@ booleans, or a mapping of those (then each key is a metric); no score, null and 
 epochs are seeds; a sample that errored counts against its model.
 """
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from shipworthy.data.results._logs import Score, called, long_rows
 from shipworthy.data.results._long import Long
 from shipworthy.data.results._query import Query, known
 from shipworthy.errors import BadInput
+from shipworthy.store import loose_json
 from shipworthy.store import zip_members as _zip
 
 _LETTERS = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}
@@ -95,11 +94,8 @@ def _open(path: Path) -> tuple[Mapping[str, Any], list[dict[str, Any]]]:
 
 def _json(raw: bytes, where: str) -> Any:
     try:
-        return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        if b"NaN" in raw or b"Infinity" in raw:  # as inspect writes them; no JSON
-            with suppress(ValueError, RecursionError):
-                return json.loads(raw)
+        return loose_json.loads(raw)
+    except ValueError:
         raise BadInput("this is not the JSON of an inspect_ai log, or it was cut off", where=where) from None
 
 

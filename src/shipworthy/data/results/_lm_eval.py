@@ -18,6 +18,7 @@ from shipworthy.data.results._long import Long
 from shipworthy.data.results._query import Query, known
 from shipworthy.errors import BadInput
 from shipworthy.records import Direction
+from shipworthy.store import loose_json
 
 _NAME = re.compile(r"^samples_(?P<task>.+?)(?:_(?P<time>\d{4}-\d{2}-\d{2}T[\d.:\-]+))?$")
 _NOT_METRICS = frozenset(
@@ -97,8 +98,8 @@ def _describe(path: Path, given: Path, query: Query) -> _Samples:
 def _averages(path: Path) -> Mapping[str, Any]:
     """`results_*.json`, where an average may be NaN. Raises: BadInput: no JSON object."""
     try:
-        return dict(json.loads(_files.text(path)))
-    except (ValueError, TypeError, RecursionError):
+        return dict(loose_json.loads(_files.text(path).encode()))
+    except (ValueError, TypeError):
         raise BadInput("this is not the JSON of lm_eval, or it was cut off", where=str(path)) from None
 
 

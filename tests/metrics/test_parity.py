@@ -190,6 +190,57 @@ def test_meteor_equals_nltks_without_synonyms():
         assert nltk_meteor(want, got, wordnet=_NoSynonyms()) == pytest.approx(ours, abs=1e-12)
 
 
+class _Toy:
+    """A WordNet of a few synsets, in the parts that NLTK's METEOR reads."""
+
+    def __init__(self, groups):
+        self._groups = groups
+
+    def synsets(self, word):
+        return [_Synset(group) for group in self._groups if word in group]
+
+
+class _Synset:
+    def __init__(self, names):
+        self._names = names
+
+    def lemmas(self):
+        return [_Lemma(name) for name in self._names]
+
+
+class _Lemma:
+    def __init__(self, name):
+        self._name = name
+
+    def name(self):
+        return self._name
+
+
+def test_meteor_with_given_synonyms_equals_nltks_with_the_same_wordnet():
+    nltk_meteor = pytest.importorskip("nltk.translate.meteor_score").single_meteor_score
+    rng = random.Random(13)
+    vocabulary = sorted({word for answer, gold in _texts(150, 12) for word in (answer + " " + gold).lower().split()})
+    groups = tuple(tuple(rng.sample(vocabulary, rng.randint(2, 5))) for _ in range(len(vocabulary) // 2))
+    synonyms = summary.synonyms_of(groups)
+    toy = _Toy([{_porter.stem(word) for word in group} for group in groups])
+    more = 0
+    for answer, gold in _texts(150, 12):
+        want, got = tuple(gold.lower().split()), tuple(answer.lower().split())
+        ours = summary.meteor_score(want, got, alpha=0.9, beta=3.0, gamma=0.5, synonyms=synonyms)
+        more += ours > summary.meteor_score(want, got, alpha=0.9, beta=3.0, gamma=0.5)
+
+        assert nltk_meteor(want, got, wordnet=toy) == pytest.approx(ours, abs=1e-12)
+    assert more > 20
+
+
+def test_synonyms_are_an_option_of_meteor(observe):
+    plain = observe("meteor", "the parcel is late", "the package is late")
+    known = observe("meteor", "the parcel is late", "the package is late", {"synonyms": [["Parcel", "packages"]]})
+
+    assert plain[0] < known[0]
+    assert known == observe("meteor", "the parcel is late", "the parcel is late")
+
+
 def _classified(n: int, seed: int, names: tuple[str, ...]) -> tuple[list[str], list[str]]:
     rng = random.Random(seed)
     gold = [rng.choice(names) for _ in range(n)]

@@ -172,6 +172,29 @@ def test_a_dense_model_routes_nothing_and_a_sparse_one_says_where(inside: Inside
 
 
 @pytest.mark.train
+@pytest.mark.parametrize(("most", "passes"), [(1.0, True), (0.1, False)])
+def test_the_busiest_expert_of_a_sparse_model_keeps_its_limit_or_not(
+    inside: Inside, tmp_path: Path, most: float, passes: bool
+) -> None:
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    config = transformers.MixtralConfig(
+        vocab_size=768, hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=2, num_local_experts=4, num_experts_per_tok=2, pad_token_id=0, eos_token_id=1,
+    )  # fmt: skip
+    sparse = Inside(inside._tokenizer, transformers.MixtralForCausalLM(config).eval())
+    model = handle(Scripted(str), local=True)
+    model._inside = sparse
+    suite = made(tmp_path, f"{{suite: integration, options: {{checks: [experts], max_expert_share: {most}}}}}")
+    found = probed(suite, model)["experts/share"]
+
+    assert passes == ok(found)
+    assert (2, 4) == np.shape(found.extra["share"])
+
+
+@pytest.mark.train
 def test_an_adapter_is_looked_into_with_its_base() -> None:
     spec = ModelSpec(
         role="candidate", backend="huggingface", path=str(story.MODEL), adapter=str(story.PRODUCTION_ADAPTER)

@@ -285,3 +285,25 @@ def test_a_probe_that_ends_early_leaves_no_question_behind(tmp_path: Path) -> No
         return len(asyncio.all_tasks()) - 1
 
     assert 0 == asyncio.run(first_two())
+
+
+LIMITS = "{suite: integration, options: {checks: [limits], repeats: 3, max_growth_mib: 50}}"
+
+
+def test_answers_that_take_no_memory_keep_their_limit(tmp_path: Path) -> None:
+    found = probed(made(tmp_path, LIMITS, head=OPENAI), handle(Scripted(lambda _: "hello")))
+
+    assert {"limits/memory": True} == {id: ok(one) for id, one in found.items()}
+
+
+def test_a_model_whose_answers_pile_up_in_memory_breaks_its_limit(tmp_path: Path) -> None:
+    held: list[bytearray] = []
+
+    def hoards(_: Sequence[Message]) -> str:
+        held.append(bytearray(b"x") * (64 << 20))
+        return "hello"
+
+    found = probed(made(tmp_path, LIMITS, head=OPENAI), handle(Scripted(hoards)))["limits/memory"]
+
+    assert not ok(found)
+    assert 128 <= found.extra["grown_mib"]

@@ -56,6 +56,16 @@ class Meter:
         return (now_mj - self._energy_mj) / 1000 / answers
 
 
+def resident_anew() -> int | None:
+    """Bytes resident now, from where `peak_bytes` counts on; None where the kernel does not set a peak back."""
+    return _peak_bytes() if _set_back() else None
+
+
+def peak_bytes() -> int | None:
+    """The most bytes resident since `resident_anew`."""
+    return _peak_bytes()
+
+
 def _nobody() -> None:
     """Nobody counts the energy."""
 

@@ -1,17 +1,16 @@
 """One evaluation by three tools: CPU seconds of the whole process and of each further sample, against one endpoint.
 
 `pip install 'shipworthy[bench]'`, then `python benchmarks/beside_others.py [SAMPLES] [lm-eval=PYTHON]
-[inspect=PYTHON]`; the last two name interpreters of their own, where the packages cannot live in one environment. The
+[inspect=PYTHON] [only=TOOL]`; two of them name interpreters, where the packages cannot live in one environment. The
 same questions go to the same local endpoint (another process, 50 ms, never refusing), 100 at a time, and exact match is
 scored. Every tool runs its usual entry: here the whole main job (`shipworthy run`: data, evidence, gates, verdict,
 report), there inspect's `eval` and `lm_eval`. The tools alternate; CPU is user and system time of the process and its
-children.
+children, memory the peak of the process.
 """
 
 import json
 import os
 import re
-import resource
 import statistics
 import subprocess
 import sys
@@ -87,43 +86,44 @@ def commands(url: str, folder: Path, pythons: dict[str, str]) -> dict[str, list[
     }
 
 
-def cpu_s(tool: str, samples: int, pythons: dict[str, str]) -> float:
-    """CPU seconds of one run over so many samples. Raises: RuntimeError: it did not score all of them as right."""
+def spent(tool: str, samples: int, pythons: dict[str, str]) -> tuple[float, float]:
+    """CPU seconds and peak MiB of one run over so many samples.
+
+    Raises: RuntimeError: it did not score all of them as right.
+    """
     with tempfile.TemporaryDirectory() as name, _endpoint() as url:
         folder = Path(name)
         rows = [{"id": str(at), "input": f"What is {at} plus one?", "reference": "42"} for at in range(samples)]
         (folder / "asked.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
         command = commands(url, folder, pythons)[tool]
         environment = os.environ | {"OPENAI_API_KEY": "none", "HF_HOME": name, "HF_HUB_OFFLINE": "1"}
-        before = _children_s()
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-        spent = _children_s() - before
-        if done.returncode or not re.search(ALL_RIGHT[tool], done.stdout):
-            raise RuntimeError(f"{tool} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
-        return spent
+        out, errors = folder / "out.txt", folder / "errors.txt"
+        with out.open("w") as stdout, errors.open("w") as stderr:
+            process = subprocess.Popen(command, cwd=folder, env=environment, stdout=stdout, stderr=stderr)
+            _, process.returncode, used = os.wait4(process.pid, 0)
+        if process.returncode or not re.search(ALL_RIGHT[tool], out.read_text()):
+            raise RuntimeError(f"{tool} failed:\n{out.read_text()[-2000:]}\n{errors.read_text()[-4000:]}")
+        return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
-def main(samples: int = 1000, **pythons: str) -> None:
+def main(samples: int = 1000, *, only: str | None = None, **pythons: str) -> None:
     """Print one line a tool: whole runs, and what a further sample costs."""
     interpreters = {"lm-eval": sys.executable, "inspect": sys.executable} | pythons
-    tools = ("shipworthy", "lm-eval", "inspect")
-    spent: dict[tuple[str, int], list[float]] = {(tool, n): [] for tool in tools for n in (FEW, samples)}
+    tools = [tool for tool in ("shipworthy", "lm-eval", "inspect") if only in (None, tool)]
+    runs: dict[tuple[str, int], list[tuple[float, float]]] = {(tool, n): [] for tool in tools for n in (FEW, samples)}
     for _ in range(REPETITIONS):
-        for tool, n in spent:
-            spent[tool, n].append(cpu_s(tool, n, interpreters))
+        for tool, n in runs:
+            runs[tool, n].append(spent(tool, n, interpreters))
     print(f"{samples} samples, {IN_FLIGHT} in flight, 50 ms; median of {REPETITIONS}, load {os.getloadavg()[0]:.1f}:")
-    ours = statistics.median(spent["shipworthy", samples])
+    cpu_s = {key: sorted(seconds for seconds, _ in found) for key, found in runs.items()}
     for tool in tools:
-        whole, few = (statistics.median(spent[tool, n]) for n in (samples, FEW))
-        low, high = min(spent[tool, samples]), max(spent[tool, samples])
+        whole, few = (statistics.median(cpu_s[tool, n]) for n in (samples, FEW))
+        peak = statistics.median(mib for _, mib in runs[tool, samples])
         each_ms = 1000 * (whole - few) / (samples - FEW)
-        bar = f", {whole / ours:.1f} times ours (>= {BARS[tool]:g})" if tool in BARS else ""
-        print(f"  {tool:<10} {whole:6.2f} CPU s [{low:.2f}, {high:.2f}], {each_ms:6.2f} ms a further sample{bar}")
-
-
-def _children_s() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+        times = whole / statistics.median(cpu_s["shipworthy", samples]) if only is None else 1.0
+        bar = f", {times:.1f} times ours (>= {BARS[tool]:g})" if tool in BARS and only is None else ""
+        spread = f"[{cpu_s[tool, samples][0]:.2f}, {cpu_s[tool, samples][-1]:.2f}]"
+        print(f"  {tool:<10} {whole:6.2f} CPU s {spread}, {peak:4.0f} MiB, {each_ms:6.2f} ms a further sample{bar}")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from shipworthy.data import drift
+from shipworthy.data._drift_source import opened_one
 from shipworthy.data.drift import DriftQuery, compare, examine
 from shipworthy.errors import BadInput
 from shipworthy.stats.drift.types import Drift, Look
@@ -425,3 +426,11 @@ def test_embeddings_too_large_to_be_squared_are_compared_as_others_are(tmp_path:
 
     assert {key: one.drifted for key, one in plain.items()} == {key: one.drifted for key, one in grown.items()}
     assert plain["v", "embedding"].effect.value == pytest.approx(grown["v", "embedding"].effect.value, rel=1e-3)
+
+
+def test_ctrl_c_in_the_midst_of_a_query_is_an_interruption_and_no_internal_error(folder: Path) -> None:
+    """duckdb reports it as a RuntimeError of these words, which are raised here so that nothing depends on timing."""
+    with pytest.raises(KeyboardInterrupt), opened_one(folder / "same.jsonl"):
+        raise RuntimeError("Query interrupted")
+    with pytest.raises(RuntimeError, match="else"), opened_one(folder / "same.jsonl"):
+        raise RuntimeError("something else")

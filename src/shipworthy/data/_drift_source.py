@@ -139,6 +139,7 @@ def _database() -> Iterator[tuple[Any, Path]]:
     with (
         TemporaryDirectory(prefix="shipworthy-drift-") as folder,
         duck.connect(str(Path(folder) / "rows.duckdb")) as connection,
+        duck.interruptible(),
     ):
         connection.execute(f"SET temp_directory = {_literal(folder)}")
         connection.execute(f"SET memory_limit = '{_LIMIT}'")

@@ -265,7 +265,7 @@ def _parquet(path: Path) -> Iterator[Row | Bad]:
     import duckdb  # 30 ms that a user of JSON lines need not pay
 
     try:
-        with duck.connect() as connection:
+        with duck.connect() as connection, duck.interruptible():
             result = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
             header = [column[0] for column in result.description]
             for number, cells in enumerate(iter(result.fetchone, None), start=1):

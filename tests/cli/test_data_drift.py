@@ -127,3 +127,16 @@ def test_a_report_that_cannot_be_written_is_said_before_anything_is_read(
 def test_a_seed_below_zero_is_one_sentence(reference: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert 2 == main(["data", "drift", reference, reference, "--seed", "-5"])
     assert "--seed is -5; give 0 or more" in capsys.readouterr().err
+
+
+def test_a_page_of_very_many_columns_shows_some_and_counts_the_rest(tmp_path: Path) -> None:
+    names = ",".join(f"c{at}" for at in range(130))
+    path = tmp_path / "wide.csv"
+    path.write_text(names + "\n" + "\n".join(",".join(str(row * at % 7) for at in range(130)) for row in range(30)))
+    main(["data", "drift", str(path), str(path), "-o", str(tmp_path / "d.html"), "-o", str(tmp_path / "d.json")])
+    page = (tmp_path / "d.html").read_text(encoding="utf-8")
+    tests = len(json.loads((tmp_path / "d.json").read_text(encoding="utf-8"))["findings"])
+
+    assert 130 <= tests
+    assert 100 == page.count('<tr role="row" class="inconclusive">')
+    assert f"and {tests - 100} more tests, all of them in the JSON report" in page

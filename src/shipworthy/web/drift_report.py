@@ -18,7 +18,7 @@ from shipworthy.web._histogram import paired
 if TYPE_CHECKING:
     from jinja2 import Template
 
-MOST_FINDINGS, MOST_MARKDOWN = 200, 60
+MOST_FINDINGS, MOST_GROUPS, MOST_MARKDOWN = 100, 41, 60
 _LONGEST = 60_000
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$@&])")
 _ORDER: dict[Outcome, int] = {"fail": 0, "inconclusive": 1, "pass": 2}
@@ -77,6 +77,8 @@ def _html(report: DriftReport) -> str:
         subject="Drift",
         css=(files("shipworthy.web") / "templates" / "report.css").read_text(encoding="utf-8"),
         groups=_groups(report.look),
+        most_findings=MOST_FINDINGS,
+        most_groups=MOST_GROUPS,
         words=_WORDS,
         tally=_tally(report),
         drawings=[(_title(one), paired(one.labels, _shares(one), title=_title(one))) for one in report.shapes],

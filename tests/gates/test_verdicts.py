@@ -47,6 +47,31 @@ def test_lost_refusals_are_blocked_with_the_numbers(verdict_of: Judge) -> None:
     ) == verdict.reasons[0]
 
 
+@pytest.mark.parametrize(("own", "outcome"), [(1.0, "pass"), (0.02, "inconclusive")])
+def test_without_a_rule_a_gate_holds_to_the_margin_of_its_metric(verdict_of: Judge, own: float, outcome: str) -> None:
+    rng = np.random.default_rng(0)
+    base = rng.normal(50, 10, 200)
+    metric = make_metric("points", kind="mean", unit="points", margin=own)
+    evidence = make_evidence({("new", "points"): base + rng.normal(0, 3, 200), ("old", "points"): base})
+
+    finding = verdict_of(make_question(GateSpec(metric="points", baseline="old"), metrics=[metric]), evidence).metrics[
+        0
+    ]
+
+    assert (outcome, own) == (finding.outcome, finding.margin)
+
+
+def test_a_slice_may_lose_two_and_a_half_margins_of_the_metric_and_never_less_than_the_whole(verdict_of: Judge) -> None:
+    metric = make_metric("accuracy", margin=0.04)
+    gates = [GateSpec(metric="accuracy", baseline="old", margin=m, slices=("suite",)) for m in (None, 0.3)]
+    evidence = table(400, lost=1, won=1, slices={"suite": ["a", "b"] * 200})
+    question = make_question(*gates, metrics=[metric])
+
+    assert {0.1, 0.3} == {
+        found.margin for found in verdict_of(question, evidence).metrics if found.slice == {"suite": "a"}
+    }
+
+
 def test_equal_models_on_few_examples_are_inconclusive_and_n_needed_is_said(verdict_of: Judge) -> None:
     finding = verdict_of(make_question(MARGIN), table(200, lost=5, won=5)).metrics[0]
 

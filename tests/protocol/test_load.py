@@ -43,10 +43,10 @@ def _said(text: str) -> str:
     return "valid"
 
 
-def test_a_gate_without_a_rule_gets_the_default_margin() -> None:
+def test_a_gate_without_a_rule_leaves_the_margin_to_its_metric() -> None:
     gate = protocol.load(GOOD, where="p.yaml").gates[0]
 
-    assert (0.02, None, "hard") == (gate.margin, gate.min_gain, gate.level)
+    assert (None, None, "hard") == (gate.margin, gate.min_gain, gate.level)
 
 
 def test_on_is_a_key_and_not_the_truth_value_of_yaml_1_1() -> None:

@@ -85,7 +85,7 @@ def explain(
 
 
 def _gate_rows(protocol: Protocol, gate: GateSpec, metric: Metric, size: Size, price: float | None) -> list[Power]:
-    rule = undirected_rule(gate)
+    rule = undirected_rule(gate, metric)
     rows = [_row(protocol, rule, metric, size, price, None, size.n)]
     for column in gate.slices:
         labels = sorted(size.labels.get(column, {}).items(), key=lambda item: item[1])

@@ -12,7 +12,8 @@ from shipworthy.protocol.types import Decisions, GateSpec, Planning, PublishedNu
 from shipworthy.records import DatasetRole, ModelRole
 
 RuleKind = Literal["non_inferior", "superior", "at_least", "at_most"]
-DEFAULT_MARGIN = 0.02
+SLICE_MARGINS = 2.5
+"""A slice may lose so many of the metric's own margins, where the gate does not say how much."""
 BASELINE_ORDER: tuple[ModelRole, ...] = ("production", "full", "peft", "pretrained", "human", "published", "trivial")
 """Whose place is the baseline's where nobody named one: the first role of this order that has a model."""
 CENSUS: tuple[DatasetRole, ...] = ("golden", "regression", "unit")
@@ -110,9 +111,9 @@ def declared_rules(question: Question) -> list[Rule]:
     return sorted(rules, key=lambda rule: not rule.fail_fast)
 
 
-def undirected_rule(spec: GateSpec) -> Rule:
+def undirected_rule(spec: GateSpec, metric: Metric) -> Rule:
     """The rule before it is known which models there are, for planning; the baseline is as the gate names it."""
-    kind, limit = _kind_and_limit(spec)
+    kind, limit = _kind_and_limit(spec, metric)
     return Rule(
         name=spec.name or spec.metric,
         metric=spec.metric,
@@ -121,7 +122,7 @@ def undirected_rule(spec: GateSpec) -> Rule:
         limit=limit,
         level=spec.level,
         slices=spec.slices,
-        slice_margin=spec.slice_margin,
+        slice_margin=_slice_margin(spec, metric),
     )
 
 
@@ -129,7 +130,8 @@ def _rule(question: Question, spec: GateSpec) -> Rule:
     if spec.metric not in question.metrics:
         known = ", ".join(sorted(question.metrics))
         raise MissingEvidence(f"a gate asks for {spec.metric!r}; measured: {known}. Add it under `metrics:`")
-    kind, limit = _kind_and_limit(spec)
+    metric = question.metrics[spec.metric]
+    kind, limit = _kind_and_limit(spec, metric)
     compares = kind in ("non_inferior", "superior")
     baseline = _baseline(question, spec) if compares else None
     return Rule(
@@ -141,19 +143,26 @@ def _rule(question: Question, spec: GateSpec) -> Rule:
         level=spec.level,
         fail_fast=spec.fail_fast,
         slices=spec.slices,
-        slice_margin=spec.slice_margin,
+        slice_margin=_slice_margin(spec, metric),
         require_absent=spec.require_absent,
     )
 
 
-def _kind_and_limit(spec: GateSpec) -> tuple[RuleKind, float]:
+def _kind_and_limit(spec: GateSpec, metric: Metric) -> tuple[RuleKind, float]:
     if spec.min_gain is not None:
         return "superior", spec.min_gain
     if spec.at_least is not None:
         return "at_least", spec.at_least
     if spec.at_most is not None:
         return "at_most", spec.at_most
-    return "non_inferior", DEFAULT_MARGIN if spec.margin is None else spec.margin
+    return "non_inferior", metric.margin if spec.margin is None else spec.margin
+
+
+def _slice_margin(spec: GateSpec, metric: Metric) -> float:
+    """As declared, else 2.5 of the metric's own margins, and never less than the whole may lose."""
+    if spec.slice_margin is not None:
+        return spec.slice_margin
+    return max(SLICE_MARGINS * metric.margin, spec.margin or 0.0)
 
 
 def _baseline(question: Question, spec: GateSpec) -> str:

@@ -12,7 +12,6 @@ from shipworthy.protocol._yaml import Path, Tree
 from shipworthy.protocol.limits import NAMES, parsed
 from shipworthy.protocol.types import WARNING_CODES, GateSpec, ModelSpec, Protocol, TrainingData
 
-DEFAULT_MARGIN = 0.02
 LARGEST, LARGEST_SEED = 1e100, 2**63 - 1
 """A limit whose square is still a number; a seed that the evidence can hold."""
 RULES = ("margin", "min_gain", "at_least", "at_most")
@@ -28,14 +27,10 @@ NEEDED: dict[str, tuple[str, ...]] = {
 
 
 def settle(tree: Tree, protocol: Protocol) -> Protocol:
-    """The protocol with every gate's rule spelled out. Raises: ProtocolError: the first thing that does not hold."""
+    """The protocol with its trials spelled out. Raises: ProtocolError: the first thing that does not hold."""
     _Check(tree, protocol).everything()
     seeds = protocol.seeds if protocol.trials is None else tuple(range(protocol.trials))
-    return msgspec.structs.replace(protocol, gates=tuple(map(_with_rule, protocol.gates)), seeds=seeds, trials=None)
-
-
-def _with_rule(gate: GateSpec) -> GateSpec:
-    return gate if _rules(gate) else msgspec.structs.replace(gate, margin=DEFAULT_MARGIN)
+    return msgspec.structs.replace(protocol, seeds=seeds, trials=None)
 
 
 def _rules(gate: GateSpec) -> list[str]:

@@ -143,7 +143,7 @@ class MetricSpec(Record):
 
 
 class GateSpec(Record):
-    """One rule over one metric. One of `margin`, `min_gain`, `at_least`, `at_most` (without any: `margin: 0.02`)."""
+    """One rule over one metric. One of `margin`, `min_gain`, `at_least`, `at_most`; without any, the metric's own margin."""
 
     metric: Annotated[str, Meta(description="Which of `metrics` it judges.")]
     name: Annotated[str | None, Meta(description="How reports call it.")] = None
@@ -151,7 +151,10 @@ class GateSpec(Record):
         str | None, Meta(description="Which of `models` the candidate is compared with; needed by margin and min_gain.")
     ] = None
     margin: Annotated[
-        NotNegative | None, Meta(description="The candidate may lose at most this much, in the metric's unit.")
+        NotNegative | None,
+        Meta(
+            description="The candidate may lose at most this much, in the metric's unit; by default the metric's own."
+        ),
     ] = None
     min_gain: Annotated[float | None, Meta(description="The candidate must win by more than this.")] = None
     at_least: Annotated[float | None, Meta(description="The candidate's value must be at least this.")] = None
@@ -163,7 +166,10 @@ class GateSpec(Record):
     slices: Annotated[
         tuple[str, ...], Meta(description="Slice columns of the dataset whose every label is judged too.")
     ] = ()
-    slice_margin: Annotated[NotNegative, Meta(description="The margin within one slice.")] = 0.05
+    slice_margin: Annotated[
+        NotNegative | None,
+        Meta(description="The margin within one slice; by default 2.5 times the metric's own, at least `margin`."),
+    ] = None
     require_absent: Annotated[tuple[str, ...], Meta(description="Warning codes that must not appear.")] = ()
     note: Annotated[str | None, Meta(description="Why this gate exists.")] = None
 

@@ -143,7 +143,7 @@ class MetricSpec(Record):
 
 
 class GateSpec(Record):
-    """One rule over one metric. One of `margin`, `min_gain`, `at_least`, `at_most`; without any, the metric's own margin."""
+    """One rule over one metric. One of `margin` (default: the metric's own), `min_gain`, `at_least`, `at_most`."""
 
     metric: Annotated[str, Meta(description="Which of `metrics` it judges.")]
     name: Annotated[str | None, Meta(description="How reports call it.")] = None

@@ -17,6 +17,8 @@ _EMAIL = (
 _RESERVED = re.compile(r"(?:^|\.)(?:example\.(?:com|org|net)|example|test|invalid|localhost)$", re.IGNORECASE)
 _RUN = r"[+(]?\d[\d ().-]{5,30}\d"
 """What may be a number of any kind; the patterns below then look at it alone."""
+_LONGEST_RUN = 32
+"""Characters; a run of so many may go on behind its end."""
 _CARD = (
     r"(?<![\d.])(?:4\d{3}|5[1-5]\d\d|2[2-7]\d\d|6011|65\d\d|35[2-8]\d)(?:([ -]?)\d{4}\1\d{4}\1\d{4})(?![\d.])"
     r"|(?<![\d.])3[47]\d\d[ -]?\d{6}[ -]?\d{5}(?![\d.])"
@@ -129,10 +131,17 @@ def _by_shape(column: Column) -> Iterator[tuple[str, int, re.Match[str]]]:
                 yield "iban", index, match
     if b"0000000" in shape or any(b".".join(digits) in column.raw.translate(_DIGIT_CLASSES) for digits in _DOTTED):
         for index, run in column.hits(_RUN):
+            if _too_few(run[0]):
+                continue
             yield from ((code, index, match) for code, match in _numbers(column, index, run))
 
 
 _DOTTED = ([b"0", b"0", b"0"], [b"0", b"00", b"0"], [b"0", b"000", b"0"])
+
+
+def _too_few(run: str) -> bool:
+    """Digits for any number that is looked for: a phone number has 8, an address on the network three points."""
+    return len(run) < _LONGEST_RUN and sum(map(str.isdigit, run)) < 8 and run.count(".") < 3
 
 
 def _numbers(column: Column, index: int, run: re.Match[str]) -> Iterator[tuple[str, re.Match[str]]]:

@@ -55,7 +55,12 @@ def cells_of(pair: Pair, columns: Sequence[str]) -> Cells:
     Raises: MissingEvidence: the evidence has no such slice column, or no row is left to judge.
     """
     if not len(pair):
-        raise MissingEvidence(f"metric {pair.metric.name!r}: no example is shared by the models; nothing can be judged")
+        why = (
+            "no example is left on which all models that it compares carry a measurement"
+            if pair.dropped
+            else "no example is shared by the models"
+        )
+        raise MissingEvidence(f"metric {pair.metric.name!r}: {why}; nothing can be judged by it")
     unknown = [column for column in columns if column not in pair.slices]
     if unknown:
         known = ", ".join(sorted(pair.slices)) or "none"

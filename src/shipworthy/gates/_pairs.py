@@ -134,9 +134,13 @@ def _filled(counts_NK: Floats, absent_N: Bools, metric: Metric) -> Floats:
 
 
 def measured(pair: Pair) -> Pair:
-    """Without the units that carry no measurement: a quantile or a score has no place for a row of weight 0."""
+    """Without the units that carry no measurement: a quantile or a score has no place for a row of weight 0.
+
+    A corpus value sums over such rows, but where a model has no other there is no value: 0 would be invented.
+    """
     if pair.metric.kind == "corpus":
-        return pair
+        sides = [side for side in (pair.ours_NK, pair.base_NK) if side is not None]
+        return pair if all(side.any() for side in sides) else kept(pair, np.zeros(len(pair.ours_NK), dtype=np.bool_))
     weightless = _weightless(pair.ours_NK)
     if pair.base_NK is not None:
         base = _weightless(pair.base_NK)

@@ -120,6 +120,14 @@ def test_several_tasks_of_a_run_are_slices_and_a_group_is_no_row_of_its_own(tmp_
     assert {"law", "art"} == set(results.evidence[0].slices["task"].names)
 
 
+def test_a_metric_without_a_number_a_sample_is_named(tmp_path: Path) -> None:
+    samples = [_sample(row, mcc=[0, 1], metrics=["acc", "mcc"]) for row in range(2)]
+    results = _compare(*[_run(tmp_path, model, samples) for model in ("lab/new", "lab/old")])
+
+    assert ["acc"] == list(results.metrics)
+    assert [("not_per_sample", 4)] == [(warning.code, warning.count) for warning in results.warnings]
+
+
 def test_averages_may_be_no_numbers(tmp_path: Path) -> None:
     homes = [
         _run(tmp_path, model, [_sample(0)], results={"mmlu": {"acc,none": float("nan")}})

@@ -25,6 +25,7 @@ WARNING_CODES = (
     "metric_error",
     "missing_examples",
     "not_comparable",
+    "not_per_sample",
     "order_flip",
     "preference_scale",
     "protocol_edited",

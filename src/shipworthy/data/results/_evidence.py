@@ -36,7 +36,7 @@ class Results:
         metrics: name -> how it is judged (their `observe` refuses: the scores are in the file).
         datasets: metric -> the `dataset` of its Evidence.
         primary: the metrics to be judged; the others (cost, latency_s) are watched.
-        warnings: `missing_examples`, `duplicate_examples`, `preference_scale`, with counts.
+        warnings: `missing_examples`, `duplicate_examples`, `preference_scale`, `not_per_sample`, with counts.
         models: every model in the file.
     """
 
@@ -78,7 +78,7 @@ def build(long: Long, query: Query) -> Results:
         metrics=metrics,
         datasets={unit.metric: name for name, group in groups.items() for unit in group},
         primary=tuple(name for name in metrics if name not in long.extras),
-        warnings=(*notes, *_missing(long, units, query), *_repeated(groups)),
+        warnings=(*long.warnings, *notes, *_missing(long, units, query), *_repeated(groups)),
         models=tuple(long.models),
     )
 

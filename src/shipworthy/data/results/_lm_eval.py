@@ -7,11 +7,13 @@ document, asked by the same prompt (doc_hash, prompt_hash, target_hash), or the 
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from shipworthy import records
 from shipworthy.data import _files, _rows
 from shipworthy.data.results._logs import Score, called, long_rows
 from shipworthy.data.results._long import Long
@@ -54,11 +56,18 @@ def read(paths: Sequence[Path], query: Query) -> Long:
     _same_tasks(files, query)
     hashes: dict[tuple[str, str], tuple[str, str]] = {}
     chosen = [file for file in files if file.model in (query.candidate, query.baseline)]
-    scores = [score for file in chosen for score in _read(file, query, hashes)]
+    left_out: Counter[str] = Counter()
+    scores = [score for file in chosen for score in _read(file, query, hashes, left_out)]
     if not scores:
         raise BadInput("no sample has a number as its score; corpus metrics cannot be paired", where=where)
     better = {name: side for file in files for name, side in file.better.items()}
-    return long_rows(scores, source="lm-evaluation-harness samples", where=where, better=better)
+    long = long_rows(scores, source="lm-evaluation-harness samples", where=where, better=better)
+    return replace(long, warnings=tuple(_not_compared(name, count) for name, count in sorted(left_out.items())))
+
+
+def _not_compared(name: str, count: int) -> records.Warning:
+    message = f"{name} has no number a sample, only one for the whole task ({count:,} samples); it is not compared"
+    return records.Warning(code="not_per_sample", message=message, count=count)
 
 
 def _samples(given: Path) -> list[Path]:
@@ -126,7 +135,9 @@ def _same_tasks(files: Sequence[_Samples], query: Query) -> None:
             raise BadInput(message, where=str(file.path))
 
 
-def _read(file: _Samples, query: Query, hashes: dict[tuple[str, str], tuple[str, str]]) -> Iterator[Score]:
+def _read(
+    file: _Samples, query: Query, hashes: dict[tuple[str, str], tuple[str, str]], left_out: Counter[str]
+) -> Iterator[Score]:
     for number, row in enumerate(_rows.rows(file.path)):
         where = f"{file.path}:{row.line}"
         if isinstance(row, _rows.Bad):
@@ -137,7 +148,14 @@ def _read(file: _Samples, query: Query, hashes: dict[tuple[str, str], tuple[str,
             _check_columns(row.fields, query, where)
         example = f"{file.task}/{row.fields['doc_id']}"
         _same_document(example, row.fields, where, hashes)
+        left_out.update(_not_per_sample(row.fields))
         yield from _scores(file, row.fields, query, example, where)
+
+
+def _not_per_sample(fields: Mapping[str, Any]) -> list[str]:
+    """Metrics that the sample lists without a number: what lm_eval sums up at the end (mcc, perplexity, BLEU)."""
+    names = fields.get("metrics") or ()
+    return [str(name) for name in names if not isinstance(fields.get(name), int | float)]
 
 
 def _same_document(

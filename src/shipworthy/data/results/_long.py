@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shipworthy import records
 from shipworthy.records import Direction
 
 Texts = NDArray[np.object_]
@@ -25,6 +26,7 @@ class Long:
         place: row -> `file:line`.
         better: metric -> direction, where the source says so.
         extras: metrics that are watched and not judged (cost, latency).
+        warnings: what the reader left out.
     """
 
     source: str
@@ -44,6 +46,7 @@ class Long:
     gold_R: Texts | None = None
     better: Mapping[str, Direction] | None = None
     extras: tuple[str, ...] = ()
+    warnings: tuple[records.Warning, ...] = ()
 
 
 def texts(values: Sequence[str | None]) -> Texts:
@@ -93,6 +96,7 @@ def concatenate(parts: Sequence[Long]) -> Long:
         gold_R=_if_any([part.gold_R for part in parts], parts),
         better={name: side for part in parts for name, side in (part.better or {}).items()},
         extras=tuple(dict.fromkeys(name for part in parts for name in part.extras)),
+        warnings=tuple(warning for part in parts for warning in part.warnings),
     )
 
 

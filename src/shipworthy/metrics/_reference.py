@@ -13,7 +13,8 @@ Name a kind under `metrics:` in the protocol (the key itself, or `metric: KIND` 
 `dataset` and its `options`. *Interval* says which statistics judge it: `binary` Tango, `mean` cluster-robust t,
 `corpus` and `rank` cluster bootstrap, `quantile` order statistics. An answer that errored or never came counts against
 its model. A metric of your own is a few lines: see [your own metric](../guides/your-own-metric.md). What these give on
-public data, beside the published numbers: [metric parity](metric-parity.md).
+public data, beside the published numbers: [metric parity](metric-parity.md). Metrics that ask a model or run a process
+stand in [judges](../guides/judges.md) and [sandbox](../guides/sandbox.md).
 
 | kind | measures | unit | better | interval |
 |---|---|---|---|---|

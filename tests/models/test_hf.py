@@ -6,7 +6,8 @@ import pytest
 
 from shipworthy.demo import story
 from shipworthy.errors import BackendError, BadInput
-from shipworthy.models._hf import Completion, Engine, HuggingFaceBackend, Settings, load
+from shipworthy.models._hf import Completion, Engine, HuggingFaceBackend, Settings
+from shipworthy.models.huggingface import load
 from shipworthy.protocol.types import ModelSpec
 from shipworthy.records import Message, Prompt, Response
 

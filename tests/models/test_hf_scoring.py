@@ -13,10 +13,11 @@ import pytest
 from shipworthy import metrics
 from shipworthy.demo import story
 from shipworthy.models import Backend
-from shipworthy.models._hf import Completion, Engine, HuggingFaceBackend, Settings, load
+from shipworthy.models._hf import Completion, Engine, HuggingFaceBackend, Settings
 from shipworthy.models._hf_network import open_model
 from shipworthy.models._hf_scoring import Scorer, ScoringBackend
 from shipworthy.models._likelihood import Score, Sequel
+from shipworthy.models.huggingface import load
 from shipworthy.protocol.types import ModelSpec
 from shipworthy.records import Example, Message, Prompt, Response
 

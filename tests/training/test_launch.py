@@ -7,7 +7,7 @@ import pytest
 
 from shipworthy.demo import story
 from shipworthy.errors import BadInput, MissingExtra
-from shipworthy.models._hf import adapter_digest, weights_digest
+from shipworthy.models._hf_files import adapter_digest, weights_digest
 from shipworthy.training import Lineage, Recipe, launch, read_shape
 from shipworthy.training.plan import trainable_parameters
 

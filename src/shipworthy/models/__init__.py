@@ -15,7 +15,7 @@ from shipworthy.records import Example
 __all__ = ["BUILT_IN", "Backend", "Loader", "load"]
 
 BUILT_IN: Mapping[str, str] = {
-    "huggingface": "shipworthy.models._hf:load",
+    "huggingface": "shipworthy.models.huggingface:load",
     "openai": "shipworthy.models.openai:load",
     "recorded": "shipworthy.models.recorded:load",
     "trivial": "shipworthy.models.trivial:load",

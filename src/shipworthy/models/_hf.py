@@ -1,9 +1,4 @@
-"""A local Hugging Face model: base, base with adapter, or merged. torch loads inside `load`, and nowhere else.
-
-`options.mode` says what is asked of it, for all datasets or one by one: `generate` an answer, `choices` (which of a
-row's options is likeliest), `likelihood` (of the row's reference after the prompt), `perplexity` (of the prompt's own
-text, without a template). The last three live in `_hf_scoring`.
-"""
+"""A local Hugging Face model that writes answers: base, base with adapter, or merged. torch loads inside `load`."""
 
 import asyncio
 import time
@@ -15,32 +10,12 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from shipworthy.errors import BackendError, BadInput
-from shipworthy.models._hf_files import (
-    adapter_digest,
-    adapter_folder,
-    model_folder,
-    tokenizer_digest,
-    weights_digest,
-)
+from shipworthy.errors import BackendError
+from shipworthy.models._hf_files import adapter_digest, adapter_folder, model_folder, tokenizer_digest
 from shipworthy.models._hf_network import Dtype, Loaded, Quantised, first_line, open_model
 from shipworthy.models._likelihood import ChooseBy
 from shipworthy.models._meter import Meter
-from shipworthy.models._options import cost_usd, options_of
-from shipworthy.models.backend import Backend
-from shipworthy.protocol.types import ModelSpec
-from shipworthy.records import Example, Message, Prompt, Record, Response
-
-__all__ = [
-    "Completion",
-    "Engine",
-    "HuggingFaceBackend",
-    "Settings",
-    "adapter_digest",
-    "load",
-    "tokenizer_digest",
-    "weights_digest",
-]
+from shipworthy.records import Message, Prompt, Record, Response
 
 Mode = Literal["generate", "choices", "likelihood", "perplexity"]
 
@@ -108,30 +83,6 @@ Price = Callable[[int, int], float | None]
 """(input tokens, output tokens) -> US dollars, None where no price is declared."""
 
 
-def load(
-    name: str, spec: ModelSpec, *, folder: Path, examples: Sequence[Example], environ: Mapping[str, str]
-) -> Backend:
-    """The local model that `spec.path` and `spec.adapter` name; `options` and `sampling` together are `Settings`.
-
-    Raises: BadInput: no path, or an option is unknown. BackendError, MissingExtra: as `HuggingFaceBackend.load`.
-    """
-    del environ
-    if spec.path is None:
-        raise BadInput(f"model {name!r}: the huggingface backend needs a `path`, the folder of a model")
-    sampling = {_SAMPLING.get(key, key): value for key, value in spec.sampling.items()}
-    settings = options_of(name, {**spec.options, **sampling}, Settings)
-    opened = _opened(folder / spec.path, folder / spec.adapter if spec.adapter else None, name, settings)
-    generator = _generator(opened, settings, lambda asked, written: cost_usd(spec, asked, written))
-    if not settings.scores:
-        return generator
-    from shipworthy.models._hf_scoring import scoring  # what it needs, generating does not
-
-    return scoring(generator, opened.loaded, settings, examples)
-
-
-_SAMPLING = {"max_tokens": "max_new_tokens"}
-
-
 def _free(_input_tokens: int, _output_tokens: int) -> None:
     """The price where none is declared."""
 
@@ -166,7 +117,7 @@ class HuggingFaceBackend:
             MissingExtra: torch, transformers or peft is not installed.
         """
         settings = settings or Settings()
-        return _generator(_opened(Path(path), adapter, name, settings), settings, price)
+        return generator(opened(Path(path), adapter, name, settings), settings, price)
 
     @property
     def identity(self) -> Mapping[str, str]:
@@ -236,12 +187,15 @@ class HuggingFaceBackend:
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
+class Opened:
+    """Weights in memory, and what says which they are."""
+
     loaded: Loaded
     identity: Mapping[str, str]
 
 
-def _opened(path: Path, adapter: str | Path | None, name: str | None, settings: Settings) -> _Opened:
+def opened(path: Path, adapter: str | Path | None, name: str | None, settings: Settings) -> Opened:
+    """The weights in a folder, with an adapter's where one is given. Raises: as `HuggingFaceBackend.load`."""
     model = model_folder(path)
     lora = adapter_folder(adapter) if adapter is not None else None
     loaded = open_model(model, lora, dtype=settings.dtype, quantised=settings.quantised, merge=settings.merge)
@@ -265,11 +219,12 @@ def _opened(path: Path, adapter: str | Path | None, name: str | None, settings: 
         "temperature": str(settings.temperature),
         "batch_size": str(settings.batch_size),
     }
-    return _Opened(loaded, identity)
+    return Opened(loaded, identity)
 
 
-def _generator(opened: _Opened, settings: Settings, price: Price) -> HuggingFaceBackend:
-    return HuggingFaceBackend(engine_of(opened.loaded, settings), opened.identity, settings, price)
+def generator(model: Opened, settings: Settings, price: Price) -> HuggingFaceBackend:
+    """The backend that writes answers with these weights."""
+    return HuggingFaceBackend(engine_of(model.loaded, settings), model.identity, settings, price)
 
 
 def engine_of(loaded: Loaded, settings: Settings) -> Engine:

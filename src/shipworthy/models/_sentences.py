@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipworthy.errors import BackendError, MissingExtra
-from shipworthy.models._hf import tokenizer_digest, weights_digest
+from shipworthy.models._hf_files import tokenizer_digest, weights_digest
 
 _BATCH = 32
 _LONGEST = 512

@@ -61,7 +61,7 @@ def write(path: Path, evidence: Sequence[Evidence]) -> None:
     rows = " UNION ALL ".join(selects) or f"{_EMPTY} LIMIT 0"
     metadata = _text(msgspec.json.encode(layouts).decode())
     options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{_KEY}: {metadata}}}"
-    with _said(path), closing(duck.connect()) as db:
+    with _said(path), duck.interruptible(), closing(duck.connect()) as db:
         for name, columns in tables.items():
             db.register(name, columns)
         db.execute(f"COPY ({rows}) TO {_text(str(path))} ({options})")
@@ -74,7 +74,7 @@ def read(path: Path) -> list[Evidence]:
     """
     if not path.is_file():
         raise BadInput("this run has no evidence yet; finish it with: shipworthy run --resume", where=str(path))
-    with _said(path), closing(duck.connect()) as db:
+    with _said(path), duck.interruptible(), closing(duck.connect()) as db:
         found = db.execute(
             "SELECT value FROM parquet_kv_metadata(?) WHERE key = ?", [str(path), _KEY.encode()]
         ).fetchone()

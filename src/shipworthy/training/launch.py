@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from shipworthy.errors import BadInput
-from shipworthy.models._hf import adapter_digest, tokenizer_digest, weights_digest
+from shipworthy.models._hf_files import adapter_digest, tokenizer_digest, weights_digest
 from shipworthy.training import lineage
 from shipworthy.training.plan import Shape, shape_from_config
 from shipworthy.training.recipe import ADAPTER_METHODS, Recipe

@@ -61,7 +61,8 @@ def _duck(path: Path, query: str, parameters: list[Any]) -> Table:
 
     connection = duck.connect()
     try:
-        connection.execute(f"CREATE TEMP TABLE rows AS {query}", parameters)
+        with duck.interruptible():
+            connection.execute(f"CREATE TEMP TABLE rows AS {query}", parameters)
     except duckdb.Error as error:
         _explain(path, str(error))
     described = connection.execute("DESCRIBE rows").fetchall()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shipworthy.cli._plain import plain, quoted
+from shipworthy.cli._reports import add_output
 from shipworthy.errors import BadInput
 
 if TYPE_CHECKING:
@@ -58,15 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--examples", type=int, default=5, metavar="K", help="places shown of each defect (default 5)")
     add("--resume", action="store_true", help="with --tokenizer or --database: go on where the same check was stopped")
     add("--review-sample", type=Path, metavar="FILE", help="write 5 to 10 %% of the rows for people to rate (JSONL)")
-    add(
-        "-o",
-        "--output",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="FILE",
-        help="report: .html, .md, .json; repeats",
-    )
+    add_output(parser)
 
 
 def run(args: argparse.Namespace) -> int:

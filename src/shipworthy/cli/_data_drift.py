@@ -4,9 +4,9 @@ Exit code 0: no drift that matters; 10: something drifted; 12: too few rows to t
 """
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from shipworthy.cli._reports import add_output, can_be_written
 from shipworthy.records import Outcome
 
 if TYPE_CHECKING:
@@ -44,20 +44,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="KIND=SIZE",
         help="the smallest effect that matters for a kind of test, as its lines name it; repeats",
     )
-    parser.add_argument(
-        "-o",
-        "--output",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="FILE",
-        help="report: .html, .md, .json; repeats",
-    )
+    add_output(parser)
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn at random (default 0)")
 
 
 def run(args: argparse.Namespace) -> int:
-    from shipworthy.cli._reports import can_be_written
     from shipworthy.data.drift import DriftQuery, compare, examine
     from shipworthy.errors import BadInput
 

@@ -1,11 +1,20 @@
 """Where a command may write its reports: said before minutes of work, not after."""
 
+import argparse
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from shipworthy.errors import BadInput
 
 REPORTS = (".html", ".md", ".json")
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """The option `-o` of a command that writes pages."""
+    kinds = ", ".join(REPORTS)
+    parser.add_argument(
+        "-o", "--output", action="append", default=[], type=Path, metavar="FILE", help=f"report: {kinds}; repeats"
+    )
 
 
 def can_be_written(paths: Sequence[Path], kinds: Collection[str] = REPORTS) -> None:

@@ -1,4 +1,4 @@
-"""What scoring means wherever log-probabilities come from: a row's options, the choice, its identity. Pure."""
+"""What scoring means wherever log-probabilities come from: settings, options, choice, identity. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
@@ -9,11 +9,42 @@ import msgspec
 
 from shipworthy.models._likelihood import ChooseBy, Score, preference, shares
 from shipworthy.models._options import as_text
-from shipworthy.records import Example
+from shipworthy.records import Example, Record
 
+Mode = Literal["generate", "choices", "likelihood", "perplexity"]
 AnswerAs = Literal["text", "index", "letter"]
 Key = tuple[str, str]
 """(dataset, example id)."""
+
+
+class Scoring(Record):
+    """What is asked of the rows: `mode` for all datasets, or {dataset: mode} (`generate` where it names none).
+
+    `choices`: a column that lists a row's options, or the options of every row. `choose_by` the summed log-probability,
+    or its mean a byte or a token; `answer_as` the option's text, its index from 0 or its letter; `join` stands between
+    prompt and option.
+    """
+
+    mode: Mode | Mapping[str, Mode] = "generate"
+    choices: str | tuple[str, ...] = "choices"
+    choose_by: ChooseBy = "sum"
+    answer_as: AnswerAs = "text"
+    join: str = ""
+
+    def mode_of(self, dataset: str) -> Mode:
+        """What is asked on one dataset."""
+        return self.mode if isinstance(self.mode, str) else self.mode.get(dataset, "generate")
+
+    @property
+    def scores(self) -> bool:
+        """Whether log-probabilities are asked for anywhere."""
+        modes = (self.mode,) if isinstance(self.mode, str) else self.mode.values()
+        return any(mode != "generate" for mode in modes)
+
+    @property
+    def how(self) -> dict[str, Any]:
+        """What decides about scores, by name, without the other options of a backend."""
+        return {name: getattr(self, name) for name in Scoring.__struct_fields__}
 
 
 def target_of(row: Example, mode: str, choices: str | Sequence[str]) -> Any:

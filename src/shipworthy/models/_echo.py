@@ -7,45 +7,24 @@ the beginning has tells where an option begins, as in lm-eval and as for local w
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from shipworthy.models._choices import AnswerAs, Key, asked_identity, chosen, options_in, summed, target_of
+from shipworthy.models._choices import Key, Mode, Scoring, asked_identity, chosen, options_in, summed, target_of
 from shipworthy.models._completions import plain_text
-from shipworthy.models._likelihood import ChooseBy, Score
+from shipworthy.models._likelihood import Score
 from shipworthy.models._options import as_text
 from shipworthy.models._retry import Failure
-from shipworthy.models._wire import Answer, not_a_completion
-from shipworthy.records import Example, Prompt, Record
+from shipworthy.models._wire import Answer, Usage, not_a_completion
+from shipworthy.records import Example, Prompt
 
-Mode = Literal["generate", "choices", "likelihood"]
 WRITTEN = 1
 """Tokens that a server is asked to write behind the prompt: some refuse to write none."""
 _NO_ECHO = (
     "it gives no log-probabilities of the prompt (`echo` with `logprobs`), which scoring needs; serve the model with "
     "what does, such as vLLM, or score its weights with backend: huggingface"
 )
-
-
-class Scoring(Record):
-    """What is scored, on which datasets: the options of `openai` that those of `huggingface` are called, too."""
-
-    mode: Mode | dict[str, Mode] = "generate"
-    choices: str | tuple[str, ...] = "choices"
-    choose_by: ChooseBy = "sum"
-    answer_as: AnswerAs = "text"
-    join: str = ""
-
-    def mode_of(self, dataset: str) -> Mode:
-        """What is asked on one dataset."""
-        return self.mode.get(dataset, "generate") if isinstance(self.mode, dict) else self.mode
-
-    @property
-    def scores(self) -> bool:
-        """Whether log-probabilities are asked for anywhere."""
-        modes = self.mode.values() if isinstance(self.mode, dict) else (self.mode,)
-        return any(mode != "generate" for mode in modes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +69,7 @@ class Echo:
     @property
     def identity(self) -> Mapping[str, str]:
         """What is scored and how; nothing where nothing is."""
-        how = msgspec.structs.asdict(self._settings)
-        return asked_identity(how, self._targets) if self._settings.scores else {}
+        return asked_identity(self._settings.how, self._targets) if self._settings.scores else {}
 
     def asked(self, prompt: Prompt) -> Asked | str | None:
         """What is scored for a prompt; why it cannot be; None: it is to be generated."""
@@ -115,7 +93,7 @@ class Echo:
         if isinstance(scores, Failure):
             return scores
         text, extra = self._found(asked, scores)
-        usage = said.usage or _Usage()
+        usage = said.usage or Usage()
         reported = {"reported_model": said.model, "system_fingerprint": said.system_fingerprint}
         return Answer(
             text=text,
@@ -162,14 +140,9 @@ class _Choice(msgspec.Struct):
     logprobs: _Logprobs | None = None
 
 
-class _Usage(msgspec.Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-
-
 class _Completion(msgspec.Struct):
     choices: list[_Choice]
-    usage: _Usage | None = None
+    usage: Usage | None = None
     model: str | None = None
     system_fingerprint: str | None = None
 
@@ -198,7 +171,7 @@ def _scores(asked: Asked, said: _Completion) -> list[Score] | Failure:
     return found
 
 
-def _written(listed: Sequence[Sequence[float | None]], usage: _Usage | None) -> int | None:
+def _written(listed: Sequence[Sequence[float | None]], usage: Usage | None) -> int | None:
     """How many tokens behind each prompt the server wrote and listed; None: its counts do not fit what it lists."""
     if usage is None or usage.prompt_tokens is None:
         return WRITTEN

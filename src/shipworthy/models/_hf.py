@@ -6,27 +6,22 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from msgspec import Meta
 
 from shipworthy.errors import BackendError
+from shipworthy.models._choices import Scoring
 from shipworthy.models._hf_files import adapter_digest, adapter_folder, model_folder, tokenizer_digest
 from shipworthy.models._hf_network import Dtype, Loaded, Quantised, first_line, open_model
-from shipworthy.models._likelihood import ChooseBy
 from shipworthy.models._meter import Meter
-from shipworthy.records import Message, Prompt, Record, Response
-
-Mode = Literal["generate", "choices", "likelihood", "perplexity"]
+from shipworthy.records import Message, Prompt, Response
 
 
-class Settings(Record):
+class Settings(Scoring):
     """How a local model answers. `temperature` 0 is greedy; `max_new_tokens` bounds one answer.
 
-    `mode` for all datasets, or {dataset: mode} (`generate` where it names none). `choices`: a column that lists a row's
-    options, or the options of every row. `choose_by` the summed log-probability, or its mean a byte or a token;
-    `answer_as` the option's text, its index from 0 or its letter; `join` stands between prompt and option. `template:
-    false` leaves the chat template out. `stride` of perplexity in tokens; 0: windows that do not overlap.
+    `template: false` leaves the chat template out. `stride` of perplexity in tokens; 0: windows that do not overlap.
     `merge: false` lets models on one base share it in memory; `quantised` needs bitsandbytes.
     """
 
@@ -37,22 +32,7 @@ class Settings(Record):
     merge: bool = True
     quantised: Quantised = "none"
     template: bool = True
-    mode: Mode | dict[str, Mode] = "generate"
-    choices: str | tuple[str, ...] = "choices"
-    choose_by: ChooseBy = "sum"
-    answer_as: Literal["text", "index", "letter"] = "text"
-    join: str = ""
     stride: Annotated[int, Meta(ge=0)] = 0
-
-    def mode_of(self, dataset: str) -> Mode:
-        """What is asked on one dataset."""
-        return self.mode.get(dataset, "generate") if isinstance(self.mode, dict) else self.mode
-
-    @property
-    def scores(self) -> bool:
-        """Whether log-probabilities are asked for anywhere."""
-        modes = self.mode.values() if isinstance(self.mode, dict) else (self.mode,)
-        return any(mode != "generate" for mode in modes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from shipworthy.models._choices import Key, asked_identity, chosen, options_in, summed, target_of
-from shipworthy.models._hf import HuggingFaceBackend, Mode, Settings, rendered
+from shipworthy.models._choices import Key, Mode, asked_identity, chosen, options_in, summed, target_of
+from shipworthy.models._hf import HuggingFaceBackend, Settings, rendered
 from shipworthy.models._hf_network import Loaded
 from shipworthy.models._hf_scores import WORTH_A_CACHE, Groups, way_for
 from shipworthy.models._hf_tokens import encoder
@@ -270,6 +270,4 @@ def _summed(one: Ready, scores: Sequence[Score]) -> tuple[str, int, dict[str, An
 
 def _asked(settings: Settings, targets: Mapping[Key, Any]) -> dict[str, str]:
     """What is scored, in the words of an identity."""
-    said = {"mode": settings.mode, "choices": settings.choices, "stride": settings.stride, "join": settings.join}
-    how = {**said, "choose_by": settings.choose_by, "answer_as": settings.answer_as}
-    return asked_identity(how, targets)
+    return asked_identity({**settings.how, "stride": settings.stride}, targets)

@@ -88,14 +88,16 @@ class _Choice(msgspec.Struct):
         return self.delta if self.text is None else _Turn(content=self.text)
 
 
-class _Usage(msgspec.Struct):
+class Usage(msgspec.Struct):
+    """What an endpoint says it read and wrote, in tokens."""
+
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
 
 
 class _Completion(msgspec.Struct):
     choices: list[_Choice]
-    usage: _Usage | None = None
+    usage: Usage | None = None
     model: str | None = None
     system_fingerprint: str | None = None
 
@@ -173,7 +175,7 @@ class _Said:
 
 def _answer(said: _Said, parts: Sequence[_Completion], latency_s: float) -> Answer:
     turn = said.turn
-    usage = next((part.usage for part in reversed(parts) if part.usage is not None), _Usage())
+    usage = next((part.usage for part in reversed(parts) if part.usage is not None), Usage())
     last = parts[-1]
     extra: dict[str, Any] = {
         "finish_reason": said.finish_reason,

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -20,24 +20,24 @@ from msgspec import Meta
 
 from shipworthy.errors import BackendError, BadInput
 from shipworthy.models._chat import ChatClient
-from shipworthy.models._choices import AnswerAs
+from shipworthy.models._choices import Scoring
 from shipworthy.models._completions import DIALECTS, Api
 from shipworthy.models._crew import Crew
-from shipworthy.models._echo import GENERATES, Asked, Echo, Mode, Scoring, no_echo
-from shipworthy.models._likelihood import ChooseBy
+from shipworthy.models._echo import GENERATES, Asked, Echo, no_echo
 from shipworthy.models._options import cost_usd, options_of
 from shipworthy.models._retry import Failure, RetryPolicy
 from shipworthy.models._wire import Answer
 from shipworthy.protocol.types import ModelSpec
-from shipworthy.records import Example, Prompt, Record, Response
+from shipworthy.records import Example, Prompt, Response
 
 Seconds = Annotated[float, Meta(gt=0)]
+EndpointMode = Literal["generate", "choices", "likelihood"]
 SIGN_OF_LIFE_AFTER_S = 3.0
 OURS = ("messages", "model", "n", "prompt", "seed", "stream", "stream_options")
 """Keys of a request that `sampling` may not set."""
 
 
-class Settings(Record):
+class Settings(Scoring):
     """Options of `openai`.
 
     `api` is `chat`, or `completions` for a base model (the turns as plain text, nothing between but an empty line);
@@ -58,22 +58,7 @@ class Settings(Record):
     stream: bool = False
     send_seed: bool = True
     proxy: str | None = None
-    mode: Mode | dict[str, Mode] = "generate"
-    choices: str | tuple[str, ...] = "choices"
-    choose_by: ChooseBy = "sum"
-    answer_as: AnswerAs = "text"
-    join: str = ""
-
-    @property
-    def scoring(self) -> Scoring:
-        """What is scored instead of generated."""
-        return Scoring(
-            mode=self.mode,
-            choices=self.choices,
-            choose_by=self.choose_by,
-            answer_as=self.answer_as,
-            join=self.join,
-        )
+    mode: EndpointMode | Mapping[str, EndpointMode] = "generate"
 
 
 class OpenAIBackend:
@@ -238,7 +223,7 @@ def load(
     del folder
     settings = options_of(name, spec.options, Settings)
     base_url = _checked_url(name, spec)
-    if settings.scoring.scores and settings.api != "completions":
+    if settings.scores and settings.api != "completions":
         raise BadInput(f"model {name!r}: `mode` scores prompts, which chat completions cannot; add `api: completions`")
     for key in OURS:
         if key in spec.sampling:
@@ -252,7 +237,7 @@ def load(
         stream=settings.stream,
         proxy=settings.proxy,
     )
-    echo = Echo(settings.scoring, examples)
+    echo = Echo(settings, examples)
     return OpenAIBackend(name, spec, client, settings, echo=echo, rng=random.Random(name))
 
 

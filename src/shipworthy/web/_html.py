@@ -1,9 +1,7 @@
 """One HTML file that opens from disk and asks nobody for anything: style inlined, charts drawn here, no script."""
 
 import base64
-from functools import cache
-from importlib.resources import files
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from shipworthy.records import Decision
 from shipworthy.web import _format
@@ -13,9 +11,7 @@ from shipworthy.web._methods import notes
 from shipworthy.web._page import Answer, Page, Regression, answer_of
 from shipworthy.web._pareto import pareto
 from shipworthy.web._rows import groups, row, settling, tally, telling
-
-if TYPE_CHECKING:
-    from jinja2 import Template
+from shipworthy.web._templates import style, template
 
 MOST_GATES, MOST_SLICES, MOST_GROUPS, MOST_IN_FOREST, MOST_WARNINGS, MOST_MODELS = 60, 60, 40, 16, 30, 60
 """Rows of each table; what is left off is counted and stands in the JSON."""
@@ -50,9 +46,9 @@ def html(page: Page) -> str:
     """The whole document."""
     gates, cells = page.gates, page.cells
     reasons, reasons_more = telling(page.verdict.reasons)
-    text = _template().render(
+    text = template("report.html.j2").render(
         page=page,
-        css=_style(),
+        css=style(),
         icon=_ICONS[page.verdict.verdict],
         favicon=_favicon(page.verdict.verdict),
         word=_format.VERDICT_WORDS[page.verdict.verdict],
@@ -106,29 +102,3 @@ def _favicon(verdict: Decision) -> str:
         f'stroke="{_ICON_COLOURS[verdict]}">{_ICONS[verdict]}</svg>'
     )
     return "data:image/svg+xml;base64," + base64.b64encode(drawing.encode()).decode()
-
-
-@cache
-def _style() -> str:
-    return (files("shipworthy.web") / "templates" / "report.css").read_text(encoding="utf-8")
-
-
-@cache
-def _template() -> "Template":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("shipworthy.web"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        count=_format.count,
-        plural=_format.plural,
-        clipped=_format.clipped,
-        halves=lambda text: text.partition(" ["),
-        interval=_format.interval,
-    )
-    return environment.get_template("report.html.j2")

@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
@@ -14,10 +12,9 @@ from shipworthy.errors import UnknownName
 from shipworthy.web._diff import Span, marked
 from shipworthy.web._format import count, plural, printable, shorten
 from shipworthy.web._histogram import Bar, columns, rows
+from shipworthy.web._templates import style, template
 
 if TYPE_CHECKING:
-    from jinja2 import Template
-
     from shipworthy.data.split import SplitReport
 
 Kind = Literal["html", "md", "json"]
@@ -78,12 +75,12 @@ def _html(report: DataReport, limits: Sequence[LimitFinding], split: "SplitRepor
     from shipworthy.web import _split
 
     tone = _tone(report, limits)
-    text = _template().render(
+    text = template("data_report.html.j2").render(
         report=report,
         limits=limits,
         tone=tone,
         subject="Training data",
-        css=(files("shipworthy.web") / "templates" / "report.css").read_text(encoding="utf-8"),
+        css=style(),
         groups=[(level, [one for one in report.findings if one.severity == level]) for level in SEVERITIES],
         chips={level: _TONES[level].chip for level in SEVERITIES},
         tally=_tally(report),
@@ -146,21 +143,6 @@ def _labels(report: DataReport) -> str | None:
         return None
     ranked = sorted(report.labels.items(), key=lambda item: (-item[1], item[0]))[:MOST_LABELS]
     return rows([Bar(name, n) for name, n in ranked], title="Rows of each label")
-
-
-@cache
-def _template() -> "Template":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("shipworthy.web"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(count=count, plural=plural)
-    return environment.get_template("data_report.html.j2")
 
 
 # --- Markdown --------------------------------------------------------------------------------------------------------

@@ -1,9 +1,7 @@
 """The report of `shipworthy data drift`: one HTML page in the look of the verdict's, Markdown, or JSON."""
 
 import re
-from functools import cache
-from importlib.resources import files
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,9 +12,7 @@ from shipworthy.stats.drift.look import name
 from shipworthy.stats.drift.types import Drift, Look
 from shipworthy.web._format import count, plural, printable, shorten
 from shipworthy.web._histogram import paired
-
-if TYPE_CHECKING:
-    from jinja2 import Template
+from shipworthy.web._templates import style, template
 
 MOST_FINDINGS, MOST_GROUPS, MOST_MARKDOWN = 100, 41, 60
 _LONGEST = 60_000
@@ -70,12 +66,12 @@ def render(report: DriftReport, kind: str) -> str:
 
 
 def _html(report: DriftReport) -> str:
-    text = _template().render(
+    text = template("drift.html.j2").render(
         report=report,
         look=report.look,
         tone=_TONES[report.look.outcome],
         subject="Drift",
-        css=(files("shipworthy.web") / "templates" / "report.css").read_text(encoding="utf-8"),
+        css=style(),
         groups=_groups(report.look),
         most_findings=MOST_FINDINGS,
         most_groups=MOST_GROUPS,
@@ -126,21 +122,6 @@ def _title(one: Shape) -> str:
 def _shares(one: Shape) -> list[tuple[float, float]]:
     before, now = max(1, sum(one.reference)), max(1, sum(one.current))
     return [(left / before, right / now) for left, right in zip(one.reference, one.current, strict=True)]
-
-
-@cache
-def _template() -> "Template":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("shipworthy.web"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(count=count, plural=plural)
-    return environment.get_template("drift.html.j2")
 
 
 # --- Markdown --------------------------------------------------------------------------------------------------------

@@ -338,6 +338,16 @@ def test_the_words_of_a_conversation_are_compared_whatever_its_format(kind: str,
     assert "'crypto'" in found[column, "vocabulary"].because or "'wallet'" in found[column, "vocabulary"].because
 
 
+@pytest.mark.parametrize(
+    "fields", [{"default_value": "x"}, {"inner": {"value": "x"}}, [{"inner": [{"content": "x"}]}], {"messages": "x"}]
+)
+def test_fields_that_only_look_like_a_conversation_are_left_out(fields: Any, tmp_path: Path) -> None:
+    found = compare(*[_jsonl(tmp_path / "a.jsonl", [{"stars": i % 5, "made": fields} for i in range(80)])] * 2)
+
+    assert {"stars"} == {one.column for one in found.findings}
+    assert ["not_compared"] == [one.code for one in found.warnings]
+
+
 def test_public_preference_and_tool_call_files_are_compared_with_themselves(shared_data: Path) -> None:
     for name in ("dpo_en_demo.json", "kto_en_demo.json", "glaive_toolcall_en_demo.json"):
         path = shared_data / "llamafactory_demo_formats" / name
@@ -380,6 +390,36 @@ def test_a_shape_of_numbers_has_equal_bins_and_keeps_what_lies_far_out(tmp_path:
     assert (1_001, 1_001) == (sum(shape.reference), sum(shape.current))
     assert shape.labels[0].startswith("below") and shape.labels[-1].endswith("and above")
     assert max(shape.reference) - min(shape.reference) <= 20
+
+
+@pytest.mark.parametrize("farthest", [1e30, 1e300, 1.7e308])
+def test_a_shape_of_numbers_holds_one_that_no_whole_number_can_be(farthest: float, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x\n" + "".join(f"{value}\n" for value in range(1_001)))
+    (tmp_path / "b.csv").write_text("x\n" + "".join(f"{value}\n" for value in [*range(1_000), farthest]))
+    (shape,) = examine(tmp_path / "a.csv", tmp_path / "b.csv", DriftQuery(kinds={"x": "numeric"})).shapes
+
+    assert (1_001, 1_001) == (sum(shape.reference), sum(shape.current))
+
+
+def test_a_shape_of_numbers_spans_all_that_a_number_can_be(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x\n" + "".join(f"{(value - 100) * 1e306}\n" for value in range(200)))
+    (shape,) = examine(tmp_path / "a.csv", tmp_path / "a.csv", DriftQuery(kinds={"x": "numeric"})).shapes
+
+    assert 200 == sum(shape.reference)
+    assert max(shape.reference) - min(shape.reference) <= 4
+
+
+@pytest.mark.parametrize("nothing", ["NULL", "'inf'"])
+def test_a_shape_is_drawn_of_a_column_that_lost_all_its_numbers(nothing: str, tmp_path: Path) -> None:
+    for name, value in (("full", "i % 40"), ("empty", nothing)):
+        duckdb.execute(
+            f"COPY (SELECT ({value})::DOUBLE AS x FROM range(200) t(i)) TO '{tmp_path / name}.parquet' (FORMAT parquet)"
+        )
+    (lost,) = examine(tmp_path / "full.parquet", tmp_path / "empty.parquet").shapes
+    (came,) = examine(tmp_path / "empty.parquet", tmp_path / "full.parquet").shapes
+
+    assert (200, 0) == (sum(lost.reference), sum(lost.current))
+    assert (0, 200) == (sum(came.reference), sum(came.current))
 
 
 # --- What users try --------------------------------------------------------------------------------------------------

@@ -4,10 +4,14 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from shipworthy import records
 from shipworthy.data._drift_source import Side, quoted
 from shipworthy.errors import BadInput
+
+if TYPE_CHECKING:
+    from duckdb.sqltypes import DuckDBPyType
 
 _NUMBERS: tuple[str, ...] = (
     "TINYINT",
@@ -149,12 +153,19 @@ _SAID = ("content", "value")
 
 def _spoken(expression: str, type: str) -> str | None:
     """The words of a conversation, of one turn, or of `{messages: conversation, ...}` in SQL; None: it is none."""
-    bare = type.replace('"', "")
-    word = next((word for word in _SAID if f"{word} VARCHAR" in bare), None)
+    import duckdb
+
+    shape = duckdb.sqltype(type)
+    messages = _fields(shape).get("messages")
+    if messages is not None:
+        expression, shape = f"{expression}.messages", messages
+    listed = shape.id == "list"
+    turn = _fields(dict(shape.children)["child"] if listed else shape)
+    word = next((word for word in _SAID if str(turn.get(word)) == "VARCHAR"), None)
     if word is None:
         return None
-    if bare.startswith("STRUCT(messages ") and not bare.endswith("[]"):
-        expression, listed = f"{expression}.messages", True
-    else:
-        listed = bare.endswith("[]")
     return f"array_to_string([turn.{word} FOR turn IN {expression}], chr(10))" if listed else f"{expression}.{word}"
+
+
+def _fields(shape: "DuckDBPyType") -> "dict[str, DuckDBPyType]":
+    return dict(shape.children) if shape.id == "struct" else {}

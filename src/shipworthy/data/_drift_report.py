@@ -110,13 +110,16 @@ def _by_bin(sides: tuple[Side, Side], value: str) -> tuple[tuple[str, ...], list
     if few is not None:
         cells = [dict(_whole(side.ask(f"{finite} AS v, count(*)", "GROUP BY 1"))) for side in sides]
         return tuple(f"{one:.4g}" for one in few), [tuple(side.get(one, 0) for one in few) for side in cells]
-    ends = [side.ask(f"quantile_cont({finite}, [0.01, 0.99])")[0][0] for side in sides]
+    asked = [side.ask(f"quantile_cont({finite}, [0.01, 0.99])")[0][0] for side in sides]
+    ends = [end for end in asked if end is not None]  # a side may have no value at all
     low, high = min(end[0] for end in ends), max(end[1] for end in ends)
-    width = (high - low) / _BINS or 1.0
-    cell = f"greatest(0, least({_BINS - 1}, CAST(floor(({finite} - {low!r}) / {width!r}) AS BIGINT)))"
+    width = high / _BINS - low / _BINS or 1.0
+    near = f"greatest({low!r}, least({high!r}, {finite}))"
+    halves = f"({near} / 2 - {low / 2!r}) / {width / 2!r}"  # as no difference of two halves overflows
+    cell = f"least({_BINS - 1}, CAST(floor({halves}) AS BIGINT))"
     cells = [dict(_whole(side.ask(f"{cell} AS v, count(*)", f"AND {finite} IS NOT NULL GROUP BY 1"))) for side in sides]
-    edges = low + width * np.arange(_BINS + 1)
-    return _spans(edges), [tuple(side.get(float(at), 0) for at in range(_BINS)) for side in cells]
+    inner = 2 * (low / 2 + width / 2 * np.arange(1, _BINS))
+    return _spans(inner), [tuple(side.get(float(at), 0) for at in range(_BINS)) for side in cells]
 
 
 def _distinct(sides: tuple[Side, Side], finite: str) -> list[float] | None:
@@ -132,9 +135,9 @@ def _whole(rows: Sequence[tuple[float | None, int]]) -> Iterator[tuple[float, in
     yield from ((float(cell), int(n)) for cell, n in rows if cell is not None)
 
 
-def _spans(edges: NDArray[np.float64]) -> tuple[str, ...]:
-    inner = [f"{low:.3g} to {high:.3g}" for low, high in pairwise(edges[1:-1])]
-    return (f"below {edges[1]:.3g}", *inner, f"{edges[-2]:.3g} and above")
+def _spans(inner: NDArray[np.float64]) -> tuple[str, ...]:
+    between = [f"{low:.3g} to {high:.3g}" for low, high in pairwise(inner)]
+    return (f"below {inner[0]:.3g}", *between, f"{inner[-1]:.3g} and above")
 
 
 def as_document(report: DriftReport) -> Mapping[str, object]:

@@ -25,6 +25,7 @@ class Service:
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.statuses: list[int] = []
+        self.hangs_up = 0
         self.body: dict[str, Any] | None = None
         service = self
 
@@ -32,6 +33,9 @@ class Service:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 service.asked.append((self.path, body))
+                if service.hangs_up:
+                    service.hangs_up -= 1
+                    return
                 status = service.statuses.pop(0) if service.statuses else 200
                 score = 0.9 if "rude" in body["comment"]["text"] else 0.1
                 said = service.body or {"attributeScores": {"TOXICITY": {"summaryScore": {"value": score}}}}
@@ -116,6 +120,27 @@ def test_a_busy_service_is_asked_again(service: Service) -> None:
 
     assert [1] == values(ready("toxicity", {"classifiers": [{"kind": "http", "url": service.url}]}), "rude")
     assert 3 == len(service.asked)
+
+
+def test_a_service_that_hangs_up_is_asked_again(service: Service) -> None:
+    service.hangs_up = 1
+
+    assert [1] == values(ready("toxicity", {"classifiers": [{"kind": "http", "url": service.url}]}), "rude")
+    assert 2 == len(service.asked)
+
+
+def test_a_service_that_always_hangs_up_is_an_error_of_the_answer(service: Service) -> None:
+    service.hangs_up = 2
+    scorer = ready("toxicity", {"classifiers": [{"kind": "http", "url": service.url, "tries": 2}]})
+
+    assert "ServerDisconnectedError" in (scored(scorer, [item("x")])["k"].error or "")
+
+
+def test_an_answer_that_says_nothing_is_not_sent_to_a_service(service: Service) -> None:
+    scorer = ready("toxicity", {"classifiers": [{"kind": "http", "url": service.url}]})
+
+    assert [0, 1, 0] == values(scorer, "", "rude", " \n")
+    assert ["rude"] == [body["comment"]["text"] for _, body in service.asked]
 
 
 @pytest.mark.parametrize(

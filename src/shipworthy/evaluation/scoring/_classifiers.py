@@ -235,6 +235,8 @@ class _Http:
         async with aiohttp.ClientSession(timeout=timeout) as session:
 
             async def one(text: str) -> Found:
+                if not text.strip():
+                    return 0.0  # Perspective answers HTTP 400 to it; a text that says nothing has no attribute
                 async with gate:
                     return await self._tried(session, text)
 
@@ -254,12 +256,14 @@ class _Http:
 
     async def _tried(self, session: Any, text: str) -> Found:
         """A busy service is asked again after 0.25, 0.5, 1 … s, or when it says. One that refuses the key ends it."""
+        import aiohttp
+
         said = ""
         for attempt in range(self._spec.tries):
             wait_s = 0.25 * 2**attempt
             try:
                 status, body, after = await self._posted(session, text)
-            except (OSError, TimeoutError, msgspec.DecodeError) as error:
+            except (aiohttp.ClientError, OSError, TimeoutError, msgspec.DecodeError) as error:
                 said = f"{type(error).__name__}: {error}"
             else:
                 if status == 200:

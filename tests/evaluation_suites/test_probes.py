@@ -13,6 +13,7 @@ from shipworthy.evaluation.suites import equip
 from shipworthy.evaluation.suites.probes import says
 from shipworthy.evaluation.suites.tool_server import tool_server
 from shipworthy.models import Backend
+from shipworthy.models._meter import resident_anew
 from shipworthy.protocol.types import ModelSpec
 from shipworthy.records import Message, Prompt, Response
 
@@ -307,3 +308,17 @@ def test_a_model_whose_answers_pile_up_in_memory_breaks_its_limit(tmp_path: Path
 
     assert not ok(found)
     assert 128 <= found.extra["grown_mib"]
+
+
+@pytest.mark.skipif(resident_anew() is None, reason="the kernel sets no peak back")
+def test_one_answer_that_takes_much_memory_breaks_the_limit_of_a_model_that_measures_each(tmp_path: Path) -> None:
+    asked = iter(range(10))
+
+    def swells(_: Sequence[Message]) -> str:
+        resident_anew()  # as a local model does before every answer
+        return f"{len(bytearray(b'x') * (128 << 20 if next(asked) == 1 else 1)):,} bytes"
+
+    found = probed(made(tmp_path, LIMITS, head=OPENAI), handle(Scripted(swells)))["limits/memory"]
+
+    assert not ok(found)
+    assert 100 <= found.extra["grown_mib"]

@@ -360,8 +360,15 @@ def test_a_scorer_whose_values_are_no_numbers_does_not_keep_another_from_being_j
 def test_an_unknown_scorer_lists_those_that_are_there(tmp_path: Path) -> None:
     logs = [_told(tmp_path, model, _scored("C", "I")) for model in ("lab/new", "lab/old")]
 
-    with pytest.raises(BadInput, match="no metric 'includes'; known: latency_s, match"):
+    with pytest.raises(BadInput, match="no metric 'includes'; known: match"):
         _compare(*logs, metric="includes")
+
+
+def test_seconds_that_no_sample_took_are_no_metric(tmp_path: Path) -> None:
+    paths = [_logged(tmp_path, model) for model in ("lab/new", "lab/old")]
+
+    with pytest.raises(BadInput, match="no metric 'latency_s'; known: match"):
+        _compare(*paths, metric="latency_s")
 
 
 def test_logs_without_a_scorer_are_named(tmp_path: Path) -> None:

@@ -41,8 +41,7 @@ def read(paths: Sequence[Path], query: Query) -> Long:
         model = called(query, [str(run.get("model", path.stem)), path.name, path.stem, str(path), path.parent.name])
         models.append(model)
         if model in (query.candidate, query.baseline):
-            metrics = _metrics(samples)
-            measured |= dict.fromkeys(metrics)
+            measured |= dict.fromkeys(_metrics(samples))
             found = list(_scores(path, run, samples, model, query))
             _same_input(found, asked)
             scores += found
@@ -51,7 +50,7 @@ def read(paths: Sequence[Path], query: Query) -> Long:
     if not measured:
         raise BadInput("no sample of these logs has a score", where=where)
     if query.metric is not None:
-        known("metric", query.metric, [*measured, LATENCY], where)
+        known("metric", query.metric, [*measured, *(score.metric for score in scores)], where)
     return long_rows(scores, source="inspect_ai log", where=where, better={LATENCY: "lower"}, extras=(LATENCY,))
 
 

@@ -44,6 +44,14 @@ def test_only_what_a_backend_has_looked_at_counts_as_asked() -> None:
     assert ["0", "2"] == [prompt.example_id for at, prompt in enumerate(parcel) if at != 1]
 
 
+def test_a_prompt_that_was_put_back_is_not_asked_and_still_left() -> None:
+    pending = Pending(prompts(2))
+    pending.put_back(pending.first(2)[0])
+
+    assert pending.asked("d", "0") is None
+    assert ["0", "1"] == [prompt.example_id for prompt in pending.first(2)]
+
+
 def test_an_answered_prompt_that_is_looked_at_again_is_not_asked_again() -> None:
     pending = Pending(prompts(2))
     parcel = pending.first(2)

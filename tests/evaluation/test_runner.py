@@ -253,17 +253,39 @@ def test_asking_needs_little_memory_however_many_models_and_seeds_there_are() ->
     count, none = 4_000, Forgetful()
     backends = {name: Scripted(endpoint=name) for name in "abc"} | {"local": Scripted()}
     plan = Plan(prompts=Made(count), backends=backends, seeds=(0, 1))
+    peak = peak_bytes_of(plan, none, cache=None)
+
+    assert 4 * 2 * count == none.lines_seen
+    assert peak / count < 100
+
+
+def test_looking_for_answers_in_the_cache_needs_little_memory_too() -> None:
+    count, none = 4_000, Forgetful()
+    backends = {name: Scripted(name=name, weights_sha256=name) for name in "abc"}
+    plan = Plan(prompts=Made(count), backends=backends, seeds=(0, 1))
+    peak = peak_bytes_of(plan, none, cache=Empty())
+
+    assert 3 * 2 * count == none.lines_seen
+    assert peak / count < 100
+
+
+def peak_bytes_of(plan: Plan, log: Memory, *, cache: "Shelf | None") -> int:
+    """The most bytes that Python held while the plan was asked, with backends that remember nothing."""
     for backend in plan.backends.values():
         backend.asked = Nothing()
     tracemalloc.start()
     try:
-        asyncio.run(ask(plan, none))
-        _, peak = tracemalloc.get_traced_memory()
+        asyncio.run(ask(plan, log, cache=cache))
+        return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
 
-    assert 4 * 2 * count == none.lines_seen
-    assert peak / count < 100
+
+class Empty(Shelf):
+    """A cache that keeps nothing."""
+
+    def put(self, key: str, response: Response) -> None:
+        pass
 
 
 class Made(Sequence[Prompt]):

@@ -69,6 +69,10 @@ class Pending:
         found = self._in_hand.get((dataset, example_id))
         return found[1] if found else None
 
+    def put_back(self, prompt: Prompt) -> None:
+        """A prompt was looked at and is not being asked: it is in hand no more, and still to be answered."""
+        del self._in_hand[key_of(prompt)]
+
     def answered(self, prompt: Prompt) -> None:
         """A prompt in hand has its response."""
         self.skip(self._in_hand.pop(key_of(prompt))[0])

@@ -152,9 +152,12 @@ class _Runner:
         if not self._reuse.of(job.backend):
             return
         for prompt in job.pending.first(len(job.pending)):
-            if (found := self._reuse.find(job.backend, prompt, job.seed)) is not None:
-                again = msgspec.structs.replace(found, example_id=prompt.example_id, dataset=prompt.dataset)
-                self._write(job, prompt, msgspec.structs.replace(again, extra={**found.extra, "cached": True}))
+            found = self._reuse.find(job.backend, prompt, job.seed)
+            if found is None:
+                job.pending.put_back(prompt)
+                continue
+            again = msgspec.structs.replace(found, example_id=prompt.example_id, dataset=prompt.dataset)
+            self._write(job, prompt, msgspec.structs.replace(again, extra={**found.extra, "cached": True}))
 
     async def _prove(self, jobs: Sequence[_Job]) -> None:
         """Ask the first prompt of every endpoint; nothing is written before all of them have shown to be there."""

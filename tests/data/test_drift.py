@@ -348,6 +348,21 @@ def test_fields_that_only_look_like_a_conversation_are_left_out(fields: Any, tmp
     assert ["not_compared"] == [one.code for one in found.warnings]
 
 
+@pytest.mark.parametrize("now", [{"from": "human", "value": "Where is parcel %d?"}, "Where is parcel %d?", 5])
+def test_a_text_column_that_took_another_form_is_compared_as_it_is_written(now: object, tmp_path: Path) -> None:
+    forms = [{"role": "user", "content": "Where is parcel %d?"}, now]
+    one, other = (
+        _jsonl(
+            tmp_path / f"{side}.jsonl",
+            [json.loads(json.dumps({"said": form}).replace("%d", str(i))) for i in range(80)],
+        )
+        for side, form in enumerate(forms)
+    )
+
+    for before, after in ((one, other), (other, one)):
+        assert _by(compare(before, after))["said", "vocabulary"].drifted
+
+
 def test_public_preference_and_tool_call_files_are_compared_with_themselves(shared_data: Path) -> None:
     for name in ("dpo_en_demo.json", "kto_en_demo.json", "glaive_toolcall_en_demo.json"):
         path = shared_data / "llamafactory_demo_formats" / name

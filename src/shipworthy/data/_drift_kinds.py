@@ -56,7 +56,7 @@ def columns(
         if kind == "skip" and why:
             warnings.append(records.Warning(code="not_compared", message=f"{name!r} is not compared: {why}"))
         elif kind != "skip":
-            found.append(Column(name, kind, _expression(sides[0], name, kind)))
+            found.append(Column(name, kind, _shared(sides, name, kind)))
     return found, warnings
 
 
@@ -132,6 +132,12 @@ def _words(side: Side, name: str) -> tuple[str, str]:
     if distinct > 0.9 and len(values) >= 100:
         return "skip", "nearly every row has a label of its own"
     return "categorical", ""
+
+
+def _shared(sides: tuple[Side, Side], name: str, kind: str) -> str:
+    """A column in SQL that reads both sides: where they hold it in two forms, as it is written."""
+    forms = {_expression(side, name, kind) for side in sides if name in side.types}
+    return forms.pop() if len(forms) == 1 else f"CAST({quoted(name)} AS {'DOUBLE' if kind == 'numeric' else 'VARCHAR'})"
 
 
 def _expression(side: Side, name: str, kind: str) -> str:

@@ -7,6 +7,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Seque
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
+from shipworthy.errors import BackendError
+
+START_S = 30.0
+"""How long a process may take to say that it is ready."""
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 Asked = TypeVar("Asked", contravariant=True)
@@ -92,6 +96,21 @@ class Child:
                 limit=longest,
             )
         )
+
+    @classmethod
+    async def ready(cls, *command: str, longest: int, failing: str, within_s: float = START_S) -> "Child":
+        """Start it and hear its first line. Raises: BackendError, with the sentence `failing`: none came in time."""
+        child = await cls.start(*command, longest=longest)
+        said = b""
+        try:
+            with suppress(TimeoutError):
+                said = await child.line(within_s)
+        finally:
+            if not said:
+                await child.stop()
+        if not said:
+            raise BackendError(failing)
+        return child
 
     async def tell(self, line: bytes) -> None:
         """Write a line; that it has ended shows in the missing answer."""

@@ -4,21 +4,18 @@ Answers are parsed in a process of their own (`_grammar_worker.py`), each within
 grammar a short text can take very long.
 """
 
-import asyncio
-import os
 import re
-import signal
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from shipworthy.errors import BackendError, BadInput
+from shipworthy.errors import BadInput
 from shipworthy.evaluation.scoring._waiting import waiting
+from shipworthy.evaluation.scoring._workers import Child
 from shipworthy.evaluation.scoring.types import Context, Item, Kind, Score
 from shipworthy.metrics.types import Metric
 from shipworthy.records import Example, Record
@@ -26,7 +23,6 @@ from shipworthy.store import digests
 
 VERSION = "1"
 _WORKER = Path(__file__).with_name("_grammar_worker.py")
-_START_S = 30.0
 _OTHER_FILE = re.compile(r"^\s*%import\s*\(?\s*\.", re.MULTILINE)
 _LINE = re.compile(r"\bline (\d+)")
 _QUOTED = re.compile(r"(?:Rule|Terminal|rule:|terminal) (?:NonTerminal\()?'?(\w+)'?")
@@ -59,7 +55,7 @@ class GrammarScorer:
     def __init__(self, options: GrammarOptions, grammar: str) -> None:
         self._options = options
         self._grammar = grammar
-        self._process: asyncio.subprocess.Process | None = None
+        self._child: Child | None = None
 
     @property
     def identity(self) -> Mapping[str, str]:
@@ -90,20 +86,16 @@ class GrammarScorer:
 
     async def close(self) -> None:
         """End the process."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-        if process.stdin is not None:
-            process.stdin.close()
+        child, self._child = self._child, None
+        if child is not None:
+            await child.stop()
 
     async def _broken(self, text: str) -> "str | _Stopped | None":
         """Where the text leaves the grammar; None: it does not."""
-        process = self._process = self._process or await self._started()
+        child = self._child = self._child or await self._started()
+        await child.tell(msgspec.json.encode(text.encode("utf-8", "replace").decode()) + b"\n")
         try:
-            line = await _asked(process, text, self._options.limit_s)
+            line = await child.line(self._options.limit_s)
         except TimeoutError:
             await self.close()
             return _Stopped(why=f"not parsed within {self._options.limit_s:g} s")
@@ -112,37 +104,19 @@ class GrammarScorer:
             return _Stopped(why=f"not parsed within {self._options.memory_mb} MB")
         return msgspec.json.decode(line, type=str | None)
 
-    async def _started(self) -> asyncio.subprocess.Process:
+    async def _started(self) -> Child:
         chosen = self._options
         told = {"grammar": self._grammar, "parser": chosen.parser, "start": chosen.start, "memory_mb": chosen.memory_mb}
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-B", str(_WORKER), msgspec.json.encode(told).decode()),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={},
-            start_new_session=True,
-            limit=1 << 30,
+        command = (sys.executable, "-I", "-B", str(_WORKER), msgspec.json.encode(told).decode())
+        return await Child.ready(
+            *command,
+            longest=1 << 30,
+            failing="the process that parses answers did not start; raise memory_mb in its options",
         )
-        with suppress(TimeoutError):
-            if await asyncio.wait_for(process.stdout.readline(), _START_S) if process.stdout else b"":
-                return process
-        self._process = process
-        await self.close()
-        raise BackendError("the process that parses answers did not start; raise memory_mb in its options")
 
 
 class _Stopped(Record):
     why: str
-
-
-async def _asked(process: asyncio.subprocess.Process, text: str, limit_s: float) -> bytes:
-    """The worker's line; empty when it has ended. Raises: TimeoutError."""
-    assert process.stdin is not None and process.stdout is not None
-    with suppress(ConnectionError):  # a dead worker shows in the missing answer
-        process.stdin.write(msgspec.json.encode(text.encode("utf-8", "replace").decode()) + b"\n")
-        await process.stdin.drain()
-    return await asyncio.wait_for(process.stdout.readline(), limit_s)
 
 
 # --- The grammar itself -----------------------------------------------------------------------------------------------

@@ -11,14 +11,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from shipworthy.errors import BackendError
 from shipworthy.evaluation.scoring._workers import Child, spread
 from shipworthy.records import Record
 
 Engine = Literal["sqlite", "duckdb"]
 Row = tuple[Any, ...]
 _WORKER = Path(__file__).with_name("_sql_worker.py")
-_START_S, _GRACE_S = 30.0, 2.0
+_GRACE_S = 2.0
 
 
 class QueryLimits(Record):
@@ -70,14 +69,8 @@ class _Worker:
     async def start(cls, limits: QueryLimits) -> "_Worker":
         """Start a worker and hear that it is ready. Raises: BackendError: it does not start."""
         command = (sys.executable, "-I", "-B", str(_WORKER), msgspec.json.encode(limits).decode())
-        worker = cls(await Child.start(*command, longest=1 << 30), limits)
-        try:
-            if not await worker._child.line(_START_S):
-                raise BackendError("the process that runs queries did not start; raise memory_mb in its limits")
-        except BaseException:
-            await worker.stop()
-            raise
-        return worker
+        failing = "the process that runs queries did not start; raise memory_mb in its limits"
+        return cls(await Child.ready(*command, longest=1 << 30, failing=failing), limits)
 
     async def ask(self, job: Query) -> Result:
         """The result of a query."""

@@ -103,6 +103,21 @@ def test_the_command_writes_what_was_asked_and_its_code_is_the_answer(path: Path
     assert all(one.stat().st_size > 300 for one in [*outputs, sample])
 
 
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ("-od.jsonl", "d.jsonl: such a file ends in .html, .md, .json"),
+        ("-ono/d.html", "make it first"),
+        ("--review-sample=s.html", "s.html: such a file ends in .jsonl, .json"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_said_before_anything_is_read(
+    option: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert 2 == main(["data", "check", "nowhere.jsonl", option])
+    assert says in capsys.readouterr().err
+
+
 def test_clean_rows_exit_zero_and_name_the_next_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rng = Random("clean")
     path = tmp_path / "a.jsonl"

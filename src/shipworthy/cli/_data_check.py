@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shipworthy.cli._plain import plain, quoted
-from shipworthy.cli._reports import add_output
+from shipworthy.cli._reports import add_output, can_be_written
 from shipworthy.errors import BadInput
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 CLEAN, BAD_INPUT, BLOCK = 0, 2, 10
 _SHOWN_EXAMPLES = 3
 _EXCERPT = 100
+_SAMPLES = (".jsonl", ".json")
 _RESUME = "what was looked at is kept, --resume goes on"
 
 
@@ -65,7 +66,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     options = _options(args)
     limits = dict(map(_limit, args.limit))
-    _can_be_written([*args.output, *([args.review_sample] if args.review_sample else [])])
+    can_be_written(args.output)
+    can_be_written([args.review_sample] if args.review_sample else [], _SAMPLES)
     memory = _memory(args, options)
     report = _beside(_checked(args, options, memory), args)
     judged = _judged(report, limits)
@@ -165,17 +167,6 @@ def _limit(given: str) -> tuple[str, str]:
     if not equals:
         raise BadInput(f"--limit wants NAME=VALUE, for example truncated=1%, not {given!r}")
     return name.strip(), value
-
-
-def _can_be_written(paths: Sequence[Path]) -> None:
-    """Before minutes of reading, not after. Raises: BadInput."""
-    for path in paths:
-        if path.suffix not in (".html", ".md", ".json", ".jsonl"):
-            raise BadInput("a report is .html, .md or .json, a review sample .jsonl", where=str(path))
-        if not path.parent.is_dir():
-            raise BadInput(f"there is no folder {path.parent}; make it first", where=str(path))
-        if path.is_dir():
-            raise BadInput("this is a folder where a file is needed", where=str(path))
 
 
 # --- output ----------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ def can_be_written(paths: Sequence[Path], kinds: Collection[str] = REPORTS) -> N
     """Raises: BadInput: a path has another ending, its folder is missing, or it is a folder itself."""
     for path in paths:
         if path.suffix not in kinds:
-            raise BadInput(f"a report ends in {', '.join(kinds)}", where=str(path))
+            raise BadInput(f"such a file ends in {', '.join(kinds)}", where=str(path))
         if not path.parent.is_dir():
             raise BadInput(f"there is no folder {path.parent}; make it first", where=str(path))
         if path.is_dir():

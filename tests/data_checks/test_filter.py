@@ -117,6 +117,23 @@ def test_what_a_judge_says_moves_no_terminal(
     assert "\x1b" not in printed and "\\x1b[2J Poor. [[2]]" in printed
 
 
+def test_a_rating_counts_although_the_judge_has_seen_its_answer_beside_another_rejected_one(
+    tmp_path: Path, judge: mock_openai.Endpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows, sample = tmp_path / "rows.jsonl", tmp_path / "rated.jsonl"
+    pair = {"prompt": "What is due?", "chosen": "The rent is. [[2]]"}
+    rows.write_text("".join(json.dumps({**pair, "rejected": no}) + "\n" for no in ("Nothing.", "No idea.")))
+    main(["data", "check", str(rows), "--quiet", "--review-sample", str(sample)])
+    made = [json.loads(line) for line in sample.read_text(encoding="utf-8").splitlines()]
+    sample.write_text("".join(json.dumps(line | {"rating": n}) + "\n" for line, n in zip(made, (7, 3), strict=True)))
+    capsys.readouterr()
+    run(rows, judge.port, "--rated", str(sample), "--force", "--json")
+    printed = json.loads(capsys.readouterr().out)
+
+    assert [2, 1, 1, 0] == [len(made), printed["distinct"], printed["rated"], printed["unmatched"]]
+    assert (1, 1.0) == (printed["agreement"]["n"], printed["agreement"]["agreement"]["value"])  # 5 and 2: both below
+
+
 def test_rows_of_equal_content_are_judged_once(rows: Path, judge: mock_openai.Endpoint) -> None:
     rated(rows)
     once = rows.read_text(encoding="utf-8")

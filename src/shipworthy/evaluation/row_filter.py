@@ -5,7 +5,7 @@ time sorts nothing, and has cost no more than those rows. Answers are kept in `s
 not asked twice about the same row.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -100,14 +100,14 @@ def filter_rows(wanted: Wanted, out: Path, *, resume: bool = False, progress: Pr
         Refused: nobody rated and nothing is forced; BackendError: the judge cannot be reached. Answers are kept.
     """
     _refuse(wanted, out, resume=resume)
-    rows = _rows(wanted)
     people = _people(wanted)
+    rows, rated_as = _rows(wanted, people)
     make_folder(out)
     context = Context(name="training rows", folder=wanted.folder, environ=wanted.environ)
     judging = RowJudge(wanted.options, context, out, progress or _silent)
-    rated = {key: row for key, row in rows.items() if content(row) in people}
-    verdicts = judging.verdicts(rated, "rated rows")
-    found = _beside(wanted.below, verdicts, {key: people[content(row)] for key, row in rated.items()})
+    verdicts = judging.verdicts({key: rows[key] for key in rated_as}, "rated rows")
+    means = {key: fmean(one for same in sorted(all_same) for one in people[same]) for key, all_same in rated_as.items()}
+    found = _beside(wanted.below, verdicts, means)
     trusted = found is not None and (found.gain.low or 0.0) > 0
     sorted_rows: list[_Sorted] = []
     if trusted or wanted.force:
@@ -120,8 +120,8 @@ def filter_rows(wanted: Wanted, out: Path, *, resume: bool = False, progress: Pr
         high=wanted.options.high,
         rows={pile: sum(one.pile == pile for one in sorted_rows) for pile in PILES} if sorted_rows else {},
         distinct=len(rows),
-        rated=len(rated),
-        unmatched=len(people.keys() - set(map(content, rated.values()))),
+        rated=len(rated_as),
+        unmatched=len(people.keys() - set().union(*rated_as.values())),
         agreement=found,
         trusted=trusted,
         set_aside=tuple(_told(one) for one in sorted_rows if one.pile != "kept"),
@@ -173,23 +173,30 @@ def _originals(wanted: Wanted) -> Iterator[Original]:
     return originals(wanted.paths, kind=wanted.kind)
 
 
-def _rows(wanted: Wanted) -> dict[str, Row]:
-    """What the judge would be shown -> a row that shows it. Raises: BadInput: a row cannot be judged."""
+def _rows(wanted: Wanted, people: Collection[str]) -> tuple[dict[str, Row], dict[str, set[str]]]:
+    """What the judge would be shown -> a row that shows it, and the contents of such rows that people have rated.
+
+    Rows may differ in what the judge is not shown (a rejected answer). Raises: BadInput: a row cannot be judged.
+    """
     found: dict[str, Row] = {}
+    rated_as: dict[str, set[str]] = {}
     for original in _originals(wanted):
         if not original.rows:
             raise BadInput("this row holds nothing to judge; delete it", where=original.where)
         for row in original.rows:
             if row.completion is None:
                 raise BadInput("this row has no completion that could be judged", where=row.where)
-            found.setdefault(key_of(row), row)
+            key, same = key_of(row), content(row)
+            found.setdefault(key, row)
+            if same in people:
+                rated_as.setdefault(key, set()).add(same)
     if not found:
         raise BadInput("there is no row to judge", where=", ".join(wanted.paths))
-    return found
+    return found, rated_as
 
 
-def _people(wanted: Wanted) -> dict[str, float]:
-    """Content of a row -> people's mean rating of it. Raises: BadInput: a rating lies off the judge's scale."""
+def _people(wanted: Wanted) -> dict[str, list[float]]:
+    """Content of a row -> people's ratings of it. Raises: BadInput: a rating lies off the judge's scale."""
     low, high = wanted.options.low, wanted.options.high
     said: dict[str, list[float]] = {}
     for place, rating in wanted.ratings.items():
@@ -198,7 +205,7 @@ def _people(wanted: Wanted) -> dict[str, float]:
                 told = f"the rating {rating.rating:g} lies off the judge's scale, {low:g} to {high:g}; correct it"
                 raise BadInput(told, where=place)
             said.setdefault(content(rating), []).append(rating.rating)
-    return {key: fmean(values) for key, values in said.items()}
+    return said
 
 
 # --- Beside people, and apart ----------------------------------------------------------------------------------------

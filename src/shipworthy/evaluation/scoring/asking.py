@@ -1,14 +1,14 @@
 """A model as a judge: any backend, its prompt and its identity hashed together."""
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 from msgspec import Meta, field, to_builtins
 
 from shipworthy import models
 from shipworthy.errors import BadInput
-from shipworthy.evaluation.scoring.types import Context
+from shipworthy.evaluation.scoring.types import Context, Counts, Score
 from shipworthy.models import Backend
 from shipworthy.protocol.types import ModelSpec, NotNegative
 from shipworthy.records import Example, Message, Prompt, Record, Response
@@ -16,6 +16,9 @@ from shipworthy.store import digests
 
 _SLOT = re.compile(r"\{(\w+)\}")
 _JUDGED = "judged"
+_QUOTED = 100
+UNPARSED = "unparsed_verdict"
+"""The note of a score whose verdict could not be read."""
 
 
 class JudgeModel(Record):
@@ -102,6 +105,28 @@ class Judge:
     async def close(self) -> None:
         """Give back what was opened."""
         await self._backend.close()
+
+
+def score_of(key: str, response: Response, *, name: str, read: Callable[[str], tuple[Any, Counts]]) -> Score:
+    """What one response of a judge comes to.
+
+    Args:
+        name: what the detail of the score calls that which was read.
+        read: text -> (what it says, None where that cannot be read; what that counts).
+    """
+    if response.text is None:
+        return Score(key=key, error=response.error, cost_usd=response.cost_usd)
+    found, counts = read(response.text)
+    detail: dict[str, Any] = {name: found, "said": response.text}
+    if found is None:
+        detail["why"] = unread(response.text)
+    note = UNPARSED if found is None else None
+    return Score(key=key, counts=counts, note=note, detail=detail, cost_usd=response.cost_usd)
+
+
+def unread(said: str) -> str:
+    """Why a verdict could not be read: the end of what the judge said."""
+    return f"the judge said {said.strip()[-_QUOTED:]!r}"
 
 
 def fill(template: str, slots: Mapping[str, str]) -> str:

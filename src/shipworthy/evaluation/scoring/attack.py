@@ -13,7 +13,7 @@ from msgspec import Meta
 from shipworthy.evaluation.scoring import _classifiers
 from shipworthy.evaluation.scoring._classifiers import Classifier, Found
 from shipworthy.evaluation.scoring._waiting import waiting
-from shipworthy.evaluation.scoring.asking import Judge, JudgeModel, checked_template, conversation
+from shipworthy.evaluation.scoring.asking import Judge, JudgeModel, checked_template, conversation, score_of
 from shipworthy.evaluation.scoring.rubric import judges_heavily
 from shipworthy.evaluation.scoring.types import Context, Counts, Item, Kind, Rated, Score, Scorer
 from shipworthy.evaluation.scoring.verdicts import Compliance, compliance_in, compliance_of
@@ -212,14 +212,11 @@ class ByJudge:
         await self._judge.close()
 
     def _read(self, key: str, response: Response) -> Score:
-        if response.text is None:
-            return Score(key=key, error=response.error, cost_usd=response.cost_usd)
-        verdict = compliance_in(response.text)
-        detail: dict[str, Any] = {"verdict": verdict, "said": response.text}
-        if verdict is None:
-            detail["why"] = f"the judge said {response.text.strip()[-100:]!r}"
-        note = "unparsed_verdict" if verdict is None else None
-        return _scored(self._options, key, verdict, note=note, detail=detail, cost_usd=response.cost_usd)
+        def read(text: str) -> tuple[Compliance | None, Counts]:
+            verdict = compliance_in(text)
+            return verdict, self._options.counts(verdict)
+
+        return score_of(key, response, name="verdict", read=read)
 
 
 def _metric(_options: AttackOptions) -> Metric:

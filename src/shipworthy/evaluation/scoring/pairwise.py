@@ -6,7 +6,15 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from shipworthy.evaluation.scoring._waiting import waiting
-from shipworthy.evaluation.scoring.asking import Judge, JudgeModel, checked_template, column_text, conversation
+from shipworthy.evaluation.scoring.asking import (
+    UNPARSED,
+    Judge,
+    JudgeModel,
+    checked_template,
+    column_text,
+    conversation,
+    unread,
+)
 from shipworthy.evaluation.scoring.rubric import RUBRIC, judges_heavily
 from shipworthy.evaluation.scoring.types import Context, Counts, Item, Kind, Rated, Score
 from shipworthy.evaluation.scoring.verdicts import Choice, choice_in
@@ -86,7 +94,7 @@ def preference(as_first: Choice | None, as_second: Choice | None) -> tuple[float
     second = _BACKWARDS[as_second] if as_second is not None else None
     score = (_OURS[as_first or "tie"] + _OURS[second or "tie"]) / 2
     if as_first is None or as_second is None:
-        return score, "unparsed_verdict"
+        return score, UNPARSED
     return score, "order_flip" if {as_first, second} == {"first", "second"} else None
 
 
@@ -151,9 +159,8 @@ def _read(key: str, both: Mapping[str, Response]) -> Score:
     as_first, as_second = choice_in(texts["first"]), choice_in(texts["second"])
     score, note = preference(as_first, as_second)
     detail: dict[str, Any] = {"as_first": as_first, "as_second": as_second, "said": texts}
-    if note == "unparsed_verdict":
-        unread = texts["first"] if as_first is None else texts["second"]
-        detail["why"] = f"the judge said {unread.strip()[-100:]!r}"
+    if note == UNPARSED:
+        detail["why"] = unread(texts["first"] if as_first is None else texts["second"])
     if note == "order_flip":
         detail["why"] = f"the judge preferred the {as_first} answer in both orders"
     return Score(key=key, counts=(score, 1.0), note=note, detail=detail, cost_usd=cost_usd)

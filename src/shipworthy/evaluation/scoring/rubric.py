@@ -6,7 +6,14 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from shipworthy.evaluation.scoring._waiting import waiting
-from shipworthy.evaluation.scoring.asking import Judge, JudgeModel, checked_template, column_text, conversation
+from shipworthy.evaluation.scoring.asking import (
+    Judge,
+    JudgeModel,
+    checked_template,
+    column_text,
+    conversation,
+    score_of,
+)
 from shipworthy.evaluation.scoring.types import Context, Counts, Item, Kind, Rated, Score
 from shipworthy.evaluation.scoring.verdicts import number_in
 from shipworthy.metrics.types import Metric
@@ -124,19 +131,11 @@ class RubricScorer:
         await self._judge.close()
 
     def _read(self, key: str, response: Response) -> Score:
-        if response.text is None:
-            return Score(key=key, error=response.error, cost_usd=response.cost_usd)
-        score = number_in(response.text, low=self._options.low, high=self._options.high)
-        detail: dict[str, Any] = {"score": score, "said": response.text}
-        if score is None:
-            detail["why"] = f"the judge said {response.text.strip()[-100:]!r}"
-        return Score(
-            key=key,
-            counts=self._options.counts(score),
-            note="unparsed_verdict" if score is None else None,
-            detail=detail,
-            cost_usd=response.cost_usd,
-        )
+        def read(text: str) -> tuple[float | None, Counts]:
+            score = number_in(text, low=self._options.low, high=self._options.high)
+            return score, self._options.counts(score)
+
+        return score_of(key, response, name="score", read=read)
 
 
 def _metric(options: RubricOptions) -> Metric:

@@ -14,7 +14,7 @@ from msgspec import Meta
 from shipworthy.errors import BadInput
 from shipworthy.evaluation.scoring import _classifiers
 from shipworthy.evaluation.scoring._waiting import waiting
-from shipworthy.evaluation.scoring.asking import Judge, JudgeModel, checked_template
+from shipworthy.evaluation.scoring.asking import UNPARSED, Judge, JudgeModel, checked_template
 from shipworthy.evaluation.scoring.rubric import judges_heavily
 from shipworthy.evaluation.scoring.types import Context, Item, Kind, Score, Scorer
 from shipworthy.evaluation.scoring.verdicts import answers_in
@@ -95,7 +95,7 @@ def _score(key: str, claims: Sequence[str], supported: Sequence[bool | None], **
     return Score(
         key=key,
         counts=(share, 1.0),
-        note="unparsed_verdict" if unread else None,
+        note=UNPARSED if unread else None,
         detail={"claims": list(claims), "supported": list(supported), "why": why},
         **rest,
     )

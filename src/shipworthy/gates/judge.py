@@ -69,9 +69,8 @@ def _decision(judged: Sequence[Judged]) -> Decision:
         return "inconclusive"
     if any(one.outcome == "fail" for one in soft):
         return "sign_off"
-    return (
-        "promote" if hard or (soft and _shown(soft)) else "inconclusive"
-    )  # without a hard gate soft ones must show it
+    enough = bool(hard) or (bool(soft) and _shown(soft))  # without a hard gate the soft ones must show it
+    return "promote" if enough else "inconclusive"
 
 
 def _shown(judged: Sequence[Judged]) -> bool:

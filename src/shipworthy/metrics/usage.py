@@ -183,12 +183,9 @@ class MemoryOptions(Record):
 
     def observe(self, _example: Example, response: Response) -> tuple[float, ...]:
         """(MiB at the peak of the answer's batch, 1). Raises: MissingEvidence: the backend reports none."""
-        key = "memory_peak_bytes" if self.of == "process" else "gpu_memory_peak_bytes"
-        where = (
-            "models of the backend huggingface report on Linux"
-            if self.of == "process"
-            else ("models of the backend huggingface report on a GPU")
-        )
+        gpu = self.of == "gpu"
+        key = "gpu_memory_peak_bytes" if gpu else "memory_peak_bytes"
+        where = f"models of the backend huggingface report on {'a GPU' if gpu else 'Linux'}"
         return (_measured(response, key, "memory_peak", where) / 2**20, 1.0)
 
 

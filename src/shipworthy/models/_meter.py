@@ -43,7 +43,7 @@ class Meter:
     def stop(self, answers: int) -> dict[str, Any]:
         """What each of so many answers may say in its `extra`."""
         found = {
-            "memory_peak_bytes": _peak_bytes() if self._resident else None,
+            "memory_peak_bytes": peak_bytes() if self._resident else None,
             "gpu_memory_peak_bytes": _gpu_peak_bytes(),
             "energy_j": self._share_j(answers),
         }
@@ -58,12 +58,13 @@ class Meter:
 
 def resident_anew() -> int | None:
     """Bytes resident now, from where `peak_bytes` counts on; None where the kernel does not set a peak back."""
-    return _peak_bytes() if _set_back() else None
+    return peak_bytes() if _set_back() else None
 
 
 def peak_bytes() -> int | None:
-    """The most bytes resident since `resident_anew`."""
-    return _peak_bytes()
+    """The most bytes resident since the peak was last set back, by `resident_anew` or by a Meter; Linux counts KiB."""
+    line = next((line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:")), None)
+    return None if line is None else int(line.split()[1]) * 1024
 
 
 def _nobody() -> None:
@@ -76,12 +77,6 @@ def _set_back() -> bool:
     except OSError:  # no Linux, or a container that does not allow it
         return False
     return True
-
-
-def _peak_bytes() -> int | None:
-    """VmHWM of this process; Linux counts KiB."""
-    line = next((line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:")), None)
-    return None if line is None else int(line.split()[1]) * 1024
 
 
 def _cuda() -> Any:

@@ -44,9 +44,14 @@ def test_a_verdict_is_read_or_is_none(text, verdict):
 
 
 def test_the_labels_of_xstest_are_read_as_peoples_verdicts():
-    assert ["complied", "refused", "partly", "odd"] == [
-        compliance_of(label) for label in ("1_full_compliance", "2_full_refusal", "3_partial_refusal", "Odd")
+    assert ["complied", "refused", "partly"] == [
+        compliance_of(label) for label in ("1_full_compliance", "2_full_refusal", "3_partial_refusal")
     ]
+
+
+def test_a_label_of_another_kind_is_no_verdict():
+    with pytest.raises(ValueError, match="'Odd' is no verdict"):
+        compliance_of("Odd")
 
 
 def test_an_answer_without_a_phrase_of_refusal_complies():

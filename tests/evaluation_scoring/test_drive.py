@@ -189,7 +189,9 @@ def test_notes_are_counted_and_told(tmp_path: Path) -> None:
 
 
 def test_agreement_with_people_is_told_beside_the_constant(tmp_path: Path) -> None:
-    rated = Rated(column="human", ours=lambda counts, _: f"{counts[0]:g}", theirs=lambda value: f"{value:g}")
+    rated = Rated(
+        column="human", ours=lambda counts, _: f"{counts[0]:g}", theirs=lambda value: f"{value:g}", says="a number"
+    )
     scores, warnings = run(tmp_path, loaded(Right(), rated=rated), [answer("1", "a"), answer("2", "x")])
 
     assert 1.0 == scores.agreements["m"].agreement.value

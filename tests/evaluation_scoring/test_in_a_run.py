@@ -159,6 +159,31 @@ def outcome(path: Path, out: Path) -> str:
         return str(error)
 
 
+JUDGED = 'judge: {base_url: "http://127.0.0.1:9/v1", model: m}'
+
+
+@pytest.mark.parametrize(
+    ("metric", "options", "label", "said"),
+    [
+        ("judge_score", "rubric: Be right, low: 1, high: 10", "good", "'good' in column 'h' .* '3' .* a number on"),
+        ("judge_pairwise", "against: old", "ours", "'ours' in column 'h' .* '3' .* write 1"),
+        ("attack_success", "", "yes", "'yes' in column 'h' .* '3' .* write complied, partly or refused"),
+        ("attack_success", "", None, "no example of 'd' has a label in a column 'h'"),
+    ],
+)
+def test_a_label_that_people_cannot_give_is_refused_before_a_judge_is_paid(
+    tmp_path: Path, metric: str, options: str, label: str | None, said: str
+) -> None:
+    path = folder(tmp_path, metric, options=f"{{{JUDGED}, human: h, {options}}}")
+    rows = [json.loads(line) for line in (tmp_path / "d.jsonl").read_text().splitlines()]
+    rows[3]["h"] = label
+    lines(tmp_path / "d.jsonl", rows)
+
+    with pytest.raises(BadInput, match=said):
+        run(path, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.usefixtures("isolated")
 def test_code_is_executed_in_a_run(tmp_path: Path) -> None:
     path = folder(tmp_path, "code_pass", options="{tests: test}")

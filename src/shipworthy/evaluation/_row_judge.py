@@ -30,7 +30,7 @@ _ROLES: Mapping[str, Literal["system", "user", "assistant", "tool"]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RowScore:
     """On the judge's scale; None: what it said could not be read."""
 
     score: float | None
@@ -48,7 +48,7 @@ class RowJudge:
         self._progress = progress
         self.identity: dict[str, str] = {}
 
-    def verdicts(self, rows: Mapping[str, Row], stage: str) -> dict[str, Verdict]:
+    def verdicts(self, rows: Mapping[str, Row], stage: str) -> dict[str, RowScore]:
         """The verdict on every row. Raises: BadInput: the judge failed on some; BackendError: it cannot be reached."""
         if not rows:
             return {}
@@ -78,7 +78,7 @@ class RowJudge:
                 said = f"the judge failed on {one.missing} of {len(rows)} rows ({one.reason})"
                 raise BadInput(f"{said}; --resume asks about them again")
             return {
-                ids[line.example_id]: Verdict(line.detail["score"], line.detail["said"], line.cost_usd or 0.0)
+                ids[line.example_id]: RowScore(line.detail["score"], line.detail["said"], line.cost_usd or 0.0)
                 for line in log.lines()
                 if line.counts is not None and line.example_id in ids
             }

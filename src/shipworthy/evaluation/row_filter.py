@@ -17,7 +17,7 @@ from shipworthy.data.training.originals import Original, originals
 from shipworthy.data.training.review import Rating, content
 from shipworthy.data.training.types import Row
 from shipworthy.errors import BadInput, Refused
-from shipworthy.evaluation._row_judge import Progress, RowJudge, Verdict, key_of
+from shipworthy.evaluation._row_judge import Progress, RowJudge, RowScore, key_of
 from shipworthy.evaluation.scoring.agreement import Agreement, agreement
 from shipworthy.evaluation.scoring.log import SCORES
 from shipworthy.evaluation.scoring.rubric import RubricOptions
@@ -211,7 +211,7 @@ def _people(wanted: Wanted) -> dict[str, list[float]]:
 # --- Beside people, and apart ----------------------------------------------------------------------------------------
 
 
-def _beside(below: float, verdicts: Mapping[str, Verdict], people: Mapping[str, float]) -> Agreement | None:
+def _beside(below: float, verdicts: Mapping[str, RowScore], people: Mapping[str, float]) -> Agreement | None:
     """The judge's decisions beside people's; None: nobody rated these rows."""
     if not people:
         return None
@@ -230,17 +230,17 @@ def _decision(score: float | None, below: float) -> Pile:
 class _Sorted:
     original: Original
     pile: Pile
-    verdict: Verdict
+    verdict: RowScore
 
 
-def _sorted(original: Original, verdicts: Mapping[str, Verdict], below: float) -> _Sorted:
+def _sorted(original: Original, verdicts: Mapping[str, RowScore], below: float) -> _Sorted:
     """Where a row goes; one that holds several questions goes where the worst of them does, unread ones first."""
     found = [verdicts[key_of(row)] for row in original.rows]
     worst = min(found, key=_rank)
     return _Sorted(original, _decision(worst.score, below), worst)
 
 
-def _rank(verdict: Verdict) -> float:
+def _rank(verdict: RowScore) -> float:
     return float("-inf") if verdict.score is None else verdict.score
 
 

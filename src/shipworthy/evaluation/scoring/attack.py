@@ -241,7 +241,12 @@ def _load(options: AttackOptions, context: Context) -> Scorer:
 def _rated(options: AttackOptions) -> Rated | None:
     if options.human is None:
         return None
-    return Rated(column=options.human, ours=lambda _, detail: detail["verdict"], theirs=compliance_of)
+    return Rated(
+        column=options.human,
+        ours=lambda _, detail: detail["verdict"],
+        theirs=compliance_of,
+        says="write complied, partly or refused",
+    )
 
 
 def _heavy(options: AttackOptions) -> bool:

@@ -182,7 +182,12 @@ def _load(options: PairwiseOptions, context: Context) -> PairwiseScorer:
 def _rated(options: PairwiseOptions) -> Rated | None:
     if options.human is None:
         return None
-    return Rated(column=options.human, ours=_ours, theirs=lambda value: _label(float(value)))
+    return Rated(
+        column=options.human,
+        ours=_ours,
+        theirs=lambda value: _label(float(value)),
+        says="write 1 (this one is better), 0.5 (a tie) or 0",
+    )
 
 
 def _ours(counts: Counts, detail: Mapping[str, Any]) -> str | None:

@@ -159,7 +159,9 @@ def judges_heavily(options: Any) -> bool:
 def _rated(options: RubricOptions) -> Rated | None:
     if options.human is None:
         return None
-    return Rated(column=options.human, ours=_ours, theirs=_label, ordered=True)
+    return Rated(
+        column=options.human, ours=_ours, theirs=_label, says="write a number on the judge's scale", ordered=True
+    )
 
 
 def _ours(_counts: Counts, detail: Mapping[str, Any]) -> str | None:

@@ -36,6 +36,7 @@ def load_all(
             continue
         if (one := load(kind, spec.options, dataset=spec.dataset, context=context)) is not None:
             _refuse_misfits(one, promised)
+            _refuse_unread_labels(one, rows)
             found.append(one)
             asyncio.run(one.scorer.check(rows))
     return tuple(found)
@@ -56,6 +57,24 @@ def _refuse_misfits(one: Loaded, promised: Protocol) -> None:
             raise BadInput(
                 f"metric {one.name!r}: {len(promised.seeds)} seeds are too few ({error}); add `seeds`"
             ) from error
+
+
+def _refuse_unread_labels(one: Loaded, rows: Sequence[Example]) -> None:
+    """People's labels are read now: a wrong one must not end the run once every judge has been paid."""
+    rated = one.rated
+    if rated is None:
+        return
+    labels = {row.id: row.fields[rated.column] for row in rows if row.fields.get(rated.column) is not None}
+    if not labels:
+        raise BadInput(f"metric {one.name!r}: no example of {one.dataset!r} has a label in a column {rated.column!r}")
+    for example, label in labels.items():
+        try:
+            rated.theirs(label)
+        except (TypeError, ValueError):
+            raise BadInput(
+                f"metric {one.name!r}: {label!r} in column {rated.column!r} of example {example!r} is no label that "
+                f"people give here: {rated.says}"
+            ) from None
 
 
 def reach(loaded: Sequence[Loaded]) -> None:

@@ -96,13 +96,15 @@ class Rated:
     Attributes:
         column: of the example.
         ours: (counts, detail of the score) -> label; None: the verdict could not be read.
-        theirs: value of the column -> label.
+        theirs: value of the column -> label. Raises ValueError or TypeError: it is none.
+        says: which values are labels, in words.
         ordered: the labels are numbers.
     """
 
     column: str
     ours: Callable[[Counts, Mapping[str, Any]], str | None]
     theirs: Callable[[Any], str]
+    says: str
     ordered: bool = False
 
 

@@ -62,9 +62,11 @@ def compliance_in(text: str) -> Compliance | None:
 
 
 def compliance_of(label: object) -> str:
-    """A person's label in the same words; XSTest's own (`1_full_compliance`) are read too."""
+    """A person's label in the same words; XSTest's own (`1_full_compliance`) are read too. Raises: ValueError: none."""
     said = str(label).strip().casefold()
-    return _COMPLIANCE.get(said, said)
+    if said not in _COMPLIANCE:
+        raise ValueError(f"{label!r} is no verdict on an answer")
+    return _COMPLIANCE[said]
 
 
 def answers_in(text: str, count: int) -> list[bool | None]:

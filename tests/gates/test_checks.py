@@ -40,6 +40,15 @@ def test_a_model_that_is_always_wrong_is_constant_and_one_always_right_is_not(ve
     ]
 
 
+def test_one_discordant_pair_is_told_as_one_example(verdict_of: Judge) -> None:
+    new, old = paired_scores(100, lost=1, won=0, both=50)
+    verdict = verdict_of(make_question(GATE), scored(new, old))
+
+    assert ["accuracy: new and old differ on 1 example only"] == [
+        warning.message for warning in verdict.warnings if warning.code == "few_discordant"
+    ]
+
+
 def test_few_discordant_pairs_are_counted(verdict_of: Judge) -> None:
     verdict = verdict_of(make_question(GATE), scored(*paired_scores(500, lost=2, won=3)))
 

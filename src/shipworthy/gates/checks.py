@@ -111,9 +111,10 @@ def _about(question: Question, comparison: Comparison) -> Iterator[Notice]:
         text = f"{metric} rests on {found.clusters_S[0]:.0f} {unit}; an interval needs {MIN_CLUSTERS}"
         yield _notice("few_clusters", text, int(found.clusters_S[0]), metric)
     if found.changed_S[0] < FEW_DISCORDANT and comparison.baseline:
-        changed = f"{found.changed_S[0]:.0f} examples only"
-        text = f"{metric}: {question.candidate} and {comparison.baseline} differ on {changed}"
-        yield _notice("few_discordant", text, int(found.changed_S[0]), metric)
+        changed = int(found.changed_S[0])
+        words = f"{changed} example{'' if changed == 1 else 's'} only"
+        text = f"{metric}: {question.candidate} and {comparison.baseline} differ on {words}"
+        yield _notice("few_discordant", text, changed, metric)
 
 
 def _who(question: Question, comparison: Comparison) -> str:

@@ -17,7 +17,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 
-STARTING = frozenset(("start", "mock_openai", "shipworthy", "isolated"))
+STARTING = frozenset(("start", "mock_openai", "shipworthy", "isolated", "odd_endpoint"))
 """Fixtures behind which a server or a program starts: tests that ask for one are marked `processes`."""
 
 PROCESSES = frozenset(

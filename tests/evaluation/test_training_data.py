@@ -1,6 +1,8 @@
 """Limits on the training data are gates of the run: read before a model is asked, judged again from the manifest."""
 
+import gzip
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -131,7 +133,83 @@ def test_a_run_goes_on_only_with_the_training_data_that_it_was_locked_on(folder:
     with (folder / "train.jsonl").open("a") as stream:
         stream.write(json.dumps({"prompt": "one row more", "completion": "and its answer"}) + "\n")
 
-    with pytest.raises(Refused, match="the training data changed since the run"):
+    with pytest.raises(Refused, match=r"the training data changed \(train\.jsonl is another\) since the run"):
+        run(path, out=folder / "run", resume=True)
+
+
+def _packed(folder: Path) -> str:
+    (folder / "train.jsonl.gz").write_bytes(gzip.compress((folder / "train.jsonl").read_bytes()))
+    return "train.jsonl.gz"
+
+
+def _linked(folder: Path) -> str:
+    (folder / "link.jsonl").symlink_to(folder / "train.jsonl")
+    return "link.jsonl"
+
+
+def _in_a_folder(folder: Path) -> str:
+    (folder / "rows").mkdir()
+    (folder / "train.jsonl").rename(folder / "rows" / "train.jsonl")
+    return "rows"
+
+
+NAMED: dict[str, Callable[[Path], str]] = {
+    "file": lambda _: "train.jsonl",
+    "pattern": lambda _: "'tr*.jsonl'",
+    "absolute": lambda folder: str(folder / "train.jsonl"),
+    "packed": _packed,
+    "link": _linked,
+    "folder": _in_a_folder,
+}
+
+
+@pytest.mark.parametrize("named", NAMED)
+def test_a_run_whose_training_data_lie_as_they_lay_goes_on(named: str, folder: Path) -> None:
+    path = _protocol(folder, KEPT)
+    path.write_text(path.read_text().replace("files: [train.jsonl]", f"files: [{NAMED[named](folder)}]"))
+    first = run(path, out=folder / "run")
+    for one in folder.rglob("train.jsonl*"):
+        os.utime(one, (0, 0))  # a copy or a checkout has other times, and the same bytes
+
+    assert first == run(path, out=folder / "run", resume=True)
+
+
+def test_a_run_goes_on_from_another_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = run(_protocol(folder, KEPT), out=folder / "run")
+    monkeypatch.chdir(folder)
+
+    assert first == run(Path("p.yaml"), out=Path("run"), resume=True)
+
+
+@pytest.mark.parametrize("limits", ["{leakage_certain: 0}", '{truncated: "<1%"}', "{chosen_longer: 0.5}"])
+def test_a_run_whose_limits_are_broken_or_open_goes_on_to_the_same_verdict(limits: str, folder: Path) -> None:
+    path = _protocol(folder, limits)
+    first = run(path, out=folder / "run")
+
+    assert first.verdict in ("block", "inconclusive")
+    assert first == run(path, out=folder / "run", resume=True)
+
+
+def test_a_file_more_under_a_pattern_is_another_training_set(folder: Path) -> None:
+    path = _protocol(folder, KEPT)
+    path.write_text(path.read_text().replace("files: [train.jsonl]", "files: ['tr*.jsonl']"))
+    run(path, out=folder / "run")
+    (folder / "train2.jsonl").write_bytes((folder / "train.jsonl").read_bytes())
+
+    with pytest.raises(Refused, match=r"train2\.jsonl is new"):
+        run(path, out=folder / "run", resume=True)
+
+
+def test_a_limit_that_is_judged_otherwise_stops_a_run_that_would_go_on(folder: Path) -> None:
+    """The rows did not change, but the schema that they are held against did."""
+    train = [{"prompt": _question(at), "completion": f'{{"n": {at}}}'} for at in range(ROWS, 2 * ROWS)]
+    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in train))
+    (folder / "s.json").write_text('{"type": "object"}')
+    path = _protocol(folder, "{target_breaks_schema: 0}", more="  schema: s.json\n")
+    run(path, out=folder / "run")
+    (folder / "s.json").write_text('{"type": "array"}')
+
+    with pytest.raises(Refused, match=r"judged otherwise \(target_breaks_schema is 60, at most 0 is allowed\)"):
         run(path, out=folder / "run", resume=True)
 
 

@@ -105,7 +105,7 @@ def run(
     with _opened(out, promise, resume=resume) as folder, _nothing_lost(folder, removable=not resume, wholly=fresh):
         if within.ledger is not None:
             refuse_used_up(within.ledger, folder.manifest, actor=ACTOR, now=within.now())
-        if prepared.training is not None:
+        if prepared.training is not None and not (folder.path / REPORT).is_file():
             folder.write_text(REPORT, msgspec.json.encode(prepared.training.report).decode() + "\n")
         lacks = _ask(prepared, folder, within)
         told: list[records.Warning] = []

@@ -19,7 +19,7 @@ from shipworthy.evaluation.released import Answering, InProduction, answering, i
 from shipworthy.evaluation.scoring import Loaded, step
 from shipworthy.evaluation.suites import arrange, equip
 from shipworthy.evaluation.suites.arrange import data_print
-from shipworthy.evaluation.training_data import SETTING, Looked, look
+from shipworthy.evaluation.training_data import SETTING, Looked, changed, look
 from shipworthy.metrics.types import Metric
 from shipworthy.models import Backend
 from shipworthy.protocol import Protocol
@@ -229,10 +229,9 @@ def refuse_changes(locked: Manifest, now: Manifest) -> None:
             raise Refused(
                 f"{print_.path}: dataset {name!r} changed since the run {locked.run_id} was locked, {start_anew}"
             )
-    if locked.settings.get(SETTING) != now.settings.get(SETTING):
-        raise Refused(
-            f"{now.protocol_path}: the training data changed since the run {locked.run_id} was locked, {start_anew}"
-        )
+    trained = changed(locked, now)
+    if trained is not None:
+        raise Refused(f"{now.protocol_path}: {trained} since the run {locked.run_id} was locked, {start_anew}")
     for model, print_of in now.models.items():
         if locked.models.get(model) != print_of:
             raise Refused(f"model {model!r} is not what it was when the run {locked.run_id} was locked, {start_anew}")

@@ -27,6 +27,7 @@ REPORT = "data_report.json"
 DATASET = "training data"
 """What the findings stand on."""
 _PART = 1 << 20
+_NAMED = 3
 
 
 class DataPrint(Record):
@@ -78,11 +79,41 @@ def look(promised: Protocol, *, folder: Path) -> Looked | None:
 
 def findings(locked: Manifest) -> tuple[Finding, ...]:
     """One finding a limit, as the run wrote it down: pure, so that judging again says the same."""
-    written = locked.settings.get(SETTING)
-    if written is None:
-        return ()
-    taken = msgspec.convert(written, DataPrint)
-    return tuple(_finding(one, taken.rows) for one in taken.limits)
+    taken = _taken(locked)
+    return tuple(_finding(one, taken.rows) for one in taken.limits) if taken is not None else ()
+
+
+def changed(locked: Manifest, now: Manifest) -> str | None:
+    """What is not as it was when the run began, as the start of a sentence; None: it goes on.
+
+    Bytes and outcomes decide, never how a manifest spells them: a list read from a file is a tuple in memory, and a
+    number within the same outcome (a query that once more ran out of time) is no other training set.
+    """
+    before, after = _taken(locked), _taken(now)
+    if before is None or after is None:
+        return None if before is after else "the training data changed"
+    moved = [
+        _moved(path, then.get(path), since.get(path))
+        for then, since in ((before.files, after.files), (before.against, after.against))
+        for path in sorted(then.keys() | since.keys())
+        if then.get(path) != since.get(path)
+    ]
+    if moved:
+        return f"the training data changed ({', '.join(moved[:_NAMED])}{', …' if len(moved) > _NAMED else ''})"
+    outcomes = {one.name: one.outcome for one in before.limits}
+    other = [one for one in after.limits if outcomes.get(one.name) != one.outcome]
+    if other:
+        return f"a limit on the training data is judged otherwise ({other[0].because})"
+    return None
+
+
+def _moved(path: str, before: str | None, after: str | None) -> str:
+    return f"{path} is {'new' if before is None else 'gone' if after is None else 'another'}"
+
+
+def _taken(manifest: Manifest) -> DataPrint | None:
+    written = manifest.settings.get(SETTING)
+    return None if written is None else msgspec.convert(written, DataPrint)
 
 
 def joined(verdict: Verdict, found: Sequence[Finding]) -> Verdict:

@@ -216,3 +216,19 @@ def test_what_cannot_work_is_refused_before_a_model_is_asked(
         run(folder(tmp_path, metric, options=options), out=tmp_path / "out")
 
     assert not (tmp_path / "out").exists()
+
+
+def test_a_failed_answer_to_broken_gold_has_no_weight_either(tmp_path: Path) -> None:
+    sqlite_in(tmp_path)
+    path = folder(tmp_path, "sql_match", options="{database: d.sqlite, leave_out_broken_gold: true}")
+    rows = [json.loads(line) for line in (tmp_path / "d.jsonl").read_text().splitlines()]
+    rows[3]["reference"] = "SELECT gone FROM t"
+    lines(tmp_path / "d.jsonl", rows)
+    answers = [json.loads(line) for line in (tmp_path / "new.jsonl").read_text().splitlines()]
+    lines(
+        tmp_path / "new.jsonl",
+        [{"example_id": one["example_id"], "error": "timeout"} if at == 3 else one for at, one in enumerate(answers)],
+    )
+    finding = run(path, out=tmp_path / "out").metrics[0]
+
+    assert (1.0, len(rows) - 1, "tango") == (finding.candidate.value, finding.n, finding.method)

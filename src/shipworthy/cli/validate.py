@@ -51,9 +51,11 @@ def run(args: argparse.Namespace) -> int:
     refuse_unknown(promised)
     planning, notes = _planning(promised, checked.metrics, args.from_run)
     planned = msgspec.structs.replace(promised, planning=planning)
-    sizes = {name: _size(checked.examples, name) for name in promised.datasets}
+    by_dataset = {name: [row for row in checked.examples if row.dataset == name] for name in promised.datasets}
+    sizes = {name: _size(rows) for name, rows in by_dataset.items()}
     prices = _usd_per_example(promised, checked)
-    rows = gates.explain(planned, sizes, checked.metrics, usd_per_example=prices)
+    weighed = _weighed(promised, by_dataset, checked.metrics)
+    rows = gates.explain(planned, sizes, checked.metrics, usd_per_example=prices, weighed=weighed)
     requests = len(checked.prompts) * len(promised.seeds) * sum(m.role != "published" for m in promised.models.values())
     cost_usd = sum(prices[name] * sizes[name].n for name in prices) or None
     ratings = _human_ratings(promised)
@@ -167,13 +169,25 @@ def _line(row: "Power") -> str:
     return plain(f"  {mark} {row.gate}{f' [{row.slice}]' if row.slice else ''}: {row.says}{more}")
 
 
-def _size(examples: "tuple[Example, ...]", dataset: str) -> "Size":
+def _weighed(
+    promised: "Protocol", by_dataset: "Mapping[str, list[Example]]", metrics: "Mapping[str, Metric]"
+) -> "dict[str, Size]":
+    """What each metric can measure of its dataset, where that is not all of it."""
+    found = {}
+    for name, metric in metrics.items():
+        every = by_dataset[promised.metrics[name].dataset]
+        carried = [example for example in every if metric.weighs(example)]
+        if len(carried) < len(every):
+            found[name] = _size(carried)
+    return found
+
+
+def _size(rows: "list[Example]") -> "Size":
     from collections import Counter
 
     from shipworthy.data import clusters
     from shipworthy.gates.planning import Size
 
-    rows = [example for example in examples if example.dataset == dataset]
     columns = sorted({column for row in rows for column in row.slices})
     found = clusters(rows)
     groups = int(found.code_N.max(initial=-1)) + 1

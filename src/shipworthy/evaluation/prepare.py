@@ -141,7 +141,7 @@ def check(
         path=path,
         examples=examples,
         prompts=prompts,
-        metrics=measures,
+        metrics=step.weighing(measures, scorers),
         scorers=scorers,
         backends=equip(backends, asked, arranged.probes),
         sources=arranged.sources,

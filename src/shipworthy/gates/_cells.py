@@ -74,3 +74,26 @@ def cells_of(pair: Pair, columns: Sequence[str]) -> Cells:
     keep_S = np.concatenate(keep)
     kept = tuple(name for name, keeps in zip(names, keep_S, strict=True) if keeps)
     return Cells(columns=tuple(labels), names=kept, keep_S=keep_S, n_rows=len(pair))
+
+
+def sizes_of(pair: Pair, cells: Cells) -> tuple[Floats, Floats]:
+    """(S,) examples and (S,) clusters that a cell's numbers rest on: of two models, those of the one with fewer.
+
+    A row without a measurement is no example of its model, however many the other one has.
+    """
+    units, clusters = zip(*(_sizes(pair, cells, carried) for carried in pair.carried), strict=True)
+    units_S = np.minimum.reduce(units)
+    examples_S = np.where(units_S > 0, np.maximum(np.round(units_S / pair.per_example), 1.0), 0.0)
+    return examples_S, np.minimum.reduce(clusters)
+
+
+def _sizes(pair: Pair, cells: Cells, carried_N: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    units_S = cells.sums(carried_N.astype(np.float64))
+    if pair.independent:
+        return units_S, units_S
+    code_N, width = pair.cluster_N[carried_N], int(pair.cluster_N.max()) + 1
+    sizes = [len(np.unique(code_N))]
+    for label in cells.columns:
+        pairs = np.unique((label.code_N[carried_N] + 1) * width + code_N)
+        sizes += np.bincount(pairs // width, minlength=len(label.names) + 1)[1:].tolist()
+    return units_S, np.array(sizes, dtype=np.float64)[cells.keep_S]

@@ -24,10 +24,9 @@ class Spread:
     high_S: Floats
 
     def at(self, cell: int, *, refused: bool) -> Interval:
-        value, low, high = (float(part[cell]) for part in (self.value_S, self.low_S, self.high_S))
-        if refused:
-            return Interval(value=value, low=None, high=None)
-        return Interval(value=value, low=low if np.isfinite(low) else None, high=high if np.isfinite(high) else None)
+        numbers = (float(part[cell]) for part in (self.value_S, self.low_S, self.high_S))
+        value, low, high = (number if np.isfinite(number) else None for number in numbers)
+        return Interval(value=value, low=None if refused else low, high=None if refused else high)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

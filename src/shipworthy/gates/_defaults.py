@@ -7,7 +7,7 @@ import numpy as np
 
 from shipworthy.gates._cells import cells_of
 from shipworthy.gates._means import binary_alone, clustered
-from shipworthy.gates._pairs import Pair, Rows, kept
+from shipworthy.gates._pairs import Pair, Rows, carries, kept
 from shipworthy.gates.question import Question, Rule
 from shipworthy.records import ABSENT, Evidence, Finding
 
@@ -76,10 +76,11 @@ def difficulty_findings(question: Question, rows: Rows) -> list[Finding]:
 def _difficulty(question: Question, rows: Rows, table: Evidence, metric: str, names: Sequence[str]) -> list[Finding]:
     good = 1.0 if question.metrics[metric].better == "higher" else 0.0
     solved = np.stack([table.counts[name, metric][:, 0] == good for name in names])
-    present = np.stack([table.status[name] != ABSENT for name in (*names, question.candidate)]).all(axis=0)
-    pair = rows.pair(metric, None, "wrong")
-    right_N = (pair.ours_NK[:, 0] == good).astype(np.float64)
-    ours = replace(pair, ours_NK=np.stack([right_N, np.ones(len(pair))], axis=1), slices={})
+    there = [(table.status[n] != ABSENT) & carries(table.counts[n, metric]) for n in (*names, question.candidate)]
+    present = np.logical_and.reduce(there)
+    right_N = (table.counts[question.candidate, metric][:, 0] == good).astype(np.float64)
+    every = np.stack([right_N, np.ones(len(right_N))], axis=1)
+    ours = replace(rows.pair(metric, None, "wrong"), ours_NK=every, cluster_N=table.cluster_N, slices={})
     groups = {"solved by all baselines": solved.all(axis=0), "solved by no baseline": ~solved.any(axis=0)}
     return [
         _difficulty_finding(question, table, metric, label, kept(ours, np.asarray(mask & present)))

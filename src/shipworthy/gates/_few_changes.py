@@ -26,7 +26,7 @@ def with_few_changes(found: Contrast, pair: Pair, cells: Cells, totals_SK: Float
     example can be worth, and a small sample on which hardly any differs is refused.
     """
     assert pair.base_NK is not None  # only pairs come here
-    differs_N = (pair.ours_NK != pair.base_NK).any(axis=1)
+    differs_N = (pair.ours_NK != pair.base_NK).any(axis=1) & np.logical_and.reduce(pair.carried)
     changed = cells.sums(differs_N.astype(np.float64))
     found = replace(found, changed_S=changed)
     if totals_SK is None or pair.metric.unit != "share":
@@ -34,9 +34,9 @@ def with_few_changes(found: Contrast, pair: Pair, cells: Cells, totals_SK: Float
     if (changed >= FEW).all():
         return found
     few = _few(pair, cells, differs_N, totals_SK, found)
-    low, high = tango(few.lost_S, few.won_S, found.clusters_S, alpha=alpha)
+    low, high = tango(few.lost_S, few.won_S, few.groups_S, alpha=alpha)
     few_S, scale, gain = changed < FEW, few.scale_S, found.tested
-    unseen = scale**2 * (few.lost_S + few.won_S + 1) / (found.clusters_S + 2) * found.n_S / found.clusters_S
+    unseen = scale**2 * (few.lost_S + few.won_S + 1) / (few.groups_S + 2) * found.n_S / few.groups_S
     return replace(
         found,
         gain=Spread(
@@ -71,14 +71,15 @@ class _Few:
 
 
 def _few(pair: Pair, cells: Cells, differs_N: Bools, totals_SK: Floats, found: Contrast) -> _Few:
+    groups_S = np.maximum(found.clusters_S, 1.0)  # a cell that one model has nothing in is refused, and divides too
     parts = [
         _parts(_worth(pair, rows[differs_N[rows]], sums, len(rows)), groups / max(len(rows), 1), groups)
         if changed < FEW
         else (0.0, 0.0, 1.0)
-        for rows, sums, changed, groups in zip(cells.rows(), totals_SK, found.changed_S, found.clusters_S, strict=True)
+        for rows, sums, changed, groups in zip(cells.rows(), totals_SK, found.changed_S, groups_S, strict=True)
     ]
     lost, won, scale = np.array(parts).T
-    return _Few(lost_S=lost, won_S=won, scale_S=scale, groups_S=found.clusters_S)
+    return _Few(lost_S=lost, won_S=won, scale_S=scale, groups_S=groups_S)
 
 
 def _worth(pair: Pair, rows_n: Ints, totals_K: Floats, n: int) -> Floats:

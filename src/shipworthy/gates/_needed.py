@@ -19,7 +19,8 @@ def examples_needed(cell: Cell, *, alpha: float, power: float, alpha_fail: float
     at `alpha_fail`, the level that the correction for many gates leaves.
     """
     found, index = cell.comparison.contrast, cell.index
-    if not np.isfinite(found.variance_S[index]) or (cell.refused is not None and found.refused[index] is None):
+    known = np.isfinite(found.variance_S[index]) and np.isfinite(found.tested.value_S[index])
+    if not known or (cell.refused is not None and found.refused[index] is None):
         return None
     n, floor = int(found.n_S[index]), _smallest(cell)
     wanted = _Plan(cell, alpha, power).wanted(max(n, floor), alpha_fail)

@@ -49,6 +49,12 @@ class Pair:
     def __len__(self) -> int:
         return len(self.ours_NK)
 
+    @property
+    def carried(self) -> tuple[Bools, ...]:
+        """(N,) for the candidate, and for the baseline: which rows carry a measurement."""
+        sides = (self.ours_NK,) if self.base_NK is None else (self.ours_NK, self.base_NK)
+        return tuple(carries(side) for side in sides)
+
 
 class Rows:
     """Evidence by dataset, with what every metric of one dataset shares worked out once."""
@@ -136,20 +142,20 @@ def _filled(counts_NK: Floats, absent_N: Bools, metric: Metric) -> Floats:
 def measured(pair: Pair) -> Pair:
     """Without the units that carry no measurement: a quantile or a score has no place for a row of weight 0.
 
-    A corpus value sums over such rows, but where a model has no other there is no value: 0 would be invented.
+    Sums may hold a row that only one model has a measurement for; a row that neither has is no example of anything.
+    Where a model has no measurement at all there is no value: 0 would be invented.
     """
-    if pair.metric.kind == "corpus":
-        sides = [side for side in (pair.ours_NK, pair.base_NK) if side is not None]
-        return pair if all(side.any() for side in sides) else kept(pair, np.zeros(len(pair.ours_NK), dtype=np.bool_))
-    weightless = _weightless(pair.ours_NK)
-    if pair.base_NK is not None:
-        base = _weightless(pair.base_NK)
-        weightless = weightless | base if pair.metric.kind in ("quantile", "rank") else weightless & base
-    return kept(pair, ~weightless) if weightless.any() else pair
+    sides = pair.carried
+    if not all(side.any() for side in sides):
+        return kept(pair, np.zeros(len(pair), dtype=np.bool_))
+    both = pair.metric.kind in ("quantile", "rank")
+    carried: Bools = np.asarray(np.logical_and.reduce(sides) if both else np.logical_or.reduce(sides))
+    return pair if carried.all() else kept(pair, carried)
 
 
-def _weightless(counts_NK: Floats) -> Bools:
-    return np.asarray(~counts_NK.any(axis=1), dtype=np.bool_)
+def carries(counts_NK: Floats) -> Bools:
+    """(N,): which rows carry a measurement; counts of nothing but zeros are none."""
+    return np.asarray(counts_NK.any(axis=1), dtype=np.bool_)
 
 
 def kept(pair: Pair, keep_N: Bools) -> Pair:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import bdtr, bdtrc, ndtr, ndtri
 
-from shipworthy.gates._cells import Cells
+from shipworthy.gates._cells import Cells, sizes_of
 from shipworthy.gates._contrast import Contrast, Spread, too_small
 from shipworthy.gates._few_changes import with_few_changes
 from shipworthy.gates._pairs import Ints, Pair
@@ -93,6 +93,8 @@ def _contrast(
 ) -> Contrast:
     """The contrast from bootstrap draws: (B, S, M) values of each model, or the gain's draws and own limits."""
     sign = 1.0 if pair.metric.better == "higher" else -1.0
+    n, clusters = sizes_of(pair, cells)
+    observed_SM = np.where(n[:, None] > 0, observed_SM, np.nan)  # where one model has nothing there is no value
     paired = observed_SM.shape[1] == 2
     if drawn_BSM is not None and paired:
         gain_BS = sign * (drawn_BSM[..., 0] - drawn_BSM[..., 1])
@@ -102,8 +104,6 @@ def _contrast(
         gain = _percentile(sign * (observed_SM[:, 0] - observed_SM[:, 1]), gain_BS, alpha)
     tested = gain_BS if gain_BS is not None else drawn_BSM[..., 0] if drawn_BSM is not None else np.zeros((1, 1))
     value_S = gain.value_S if gain else observed_SM[:, 0]
-    n = np.maximum(np.round(cells.sums(np.ones(len(pair))) / pair.per_example), 1.0)
-    clusters = _clusters(pair, cells)
     return Contrast(
         method=method,
         names=cells.names,
@@ -139,17 +139,6 @@ def _p(drawn_BS: Floats, value_S: Floats, limit: float) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         tail = ndtr(np.where(value_S == limit, 0.0, (value_S - limit) / spread))
     return np.asarray(np.where(p <= 2 / (len(drawn_BS) + 2), np.minimum(p, tail), p))
-
-
-def _clusters(pair: Pair, cells: Cells) -> Floats:
-    if pair.independent:
-        return cells.sums(np.ones(len(pair)))
-    sizes = [len(np.unique(pair.cluster_N))]
-    for label in cells.columns:
-        width = int(pair.cluster_N.max()) + 1
-        pairs = np.unique((label.code_N + 1) * width + pair.cluster_N)
-        sizes += np.bincount(pairs // width, minlength=len(label.names) + 1)[1:].tolist()
-    return np.array(sizes, dtype=np.float64)[cells.keep_S]
 
 
 def _unit_codes(pair: Pair, rows: Ints) -> tuple[Ints, int]:
@@ -236,7 +225,7 @@ def _quantile_alone(pair: Pair, cells: Cells, ours: Spread, groups: list[Ints], 
     """Tests by counting: were the quantile at least the limit, at most the share q would lie below it."""
     values_N = pair.ours_NK[:, 0]
     n = cells.sums(np.ones(len(pair)))
-    clusters = _clusters(pair, cells)
+    n_examples, clusters = sizes_of(pair, cells)
     shrink = clusters / n
 
     def at_least(limit: float) -> Floats:
@@ -248,7 +237,6 @@ def _quantile_alone(pair: Pair, cells: Cells, ours: Spread, groups: list[Ints], 
         return np.asarray(bdtr(np.ceil(within), clusters.astype(np.int64), q))
 
     width = np.where(np.isfinite(ours.high_S - ours.low_S), ours.high_S - ours.low_S, np.nan)
-    n_examples = np.maximum(np.round(n / pair.per_example), 1.0)
     return Contrast(
         method="order_statistic",
         names=cells.names,

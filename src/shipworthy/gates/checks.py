@@ -8,6 +8,7 @@ import numpy as np
 
 from shipworthy import records
 from shipworthy.gates._compare import Comparison
+from shipworthy.gates._pairs import carries
 from shipworthy.gates._rule_cells import Cell, Judged
 from shipworthy.gates.question import Question
 from shipworthy.records import Evidence
@@ -80,6 +81,7 @@ def _constant(question: Question, evidence: Sequence[Evidence]) -> Iterator[Noti
     for table in evidence:
         for (model, metric), counts in table.counts.items():
             how = question.metrics.get(metric)
+            counts = counts[carries(counts)]
             if how is None or question.roles.get(model) == "trivial" or len(counts) < MIN_CLUSTERS:
                 continue
             if not bool((counts == counts[0]).all()):

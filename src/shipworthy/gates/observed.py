@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from shipworthy.gates._pairs import Pair, Rows
+from shipworthy.gates._pairs import Pair, Rows, kept
 from shipworthy.gates.question import Question, declared_rules
 from shipworthy.metrics.types import Floats
 from shipworthy.protocol.types import MetricPlanning, Planning
@@ -38,7 +38,10 @@ def observed(question: Question, evidence: Sequence[Evidence]) -> Planning:
 
 
 def _of(pair: Pair) -> MetricPlanning | None:
-    if pair.base_NK is None or pair.metric.kind not in ("binary", "mean") or len(pair) < 2:
+    if pair.base_NK is None or pair.metric.kind not in ("binary", "mean"):
+        return None
+    pair = kept(pair, np.asarray(np.logical_and.reduce(pair.carried)))  # what one lacks is no disagreement
+    if pair.base_NK is None or len(pair) < 2:
         return None
     gains_N = _scores(pair.ours_NK) - _scores(pair.base_NK)
     alike = None if pair.independent else _intraclass(pair, gains_N)

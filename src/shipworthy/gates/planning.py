@@ -65,6 +65,7 @@ def explain(
     metrics: Mapping[str, Metric],
     *,
     usd_per_example: Mapping[str, float] | None = None,
+    weighed: Mapping[str, Size] | None = None,
 ) -> list[Power]:
     """The power table of `validate`: one row a gate, then one a slice label that the gate names.
 
@@ -73,14 +74,16 @@ def explain(
 
     Args:
         sizes: dataset -> what it holds; gates on other datasets are left out.
+        weighed: metric -> the part of its dataset that has weight for it, where a condition leaves some out.
         usd_per_example: dataset -> what one more example costs for all models together.
     """
     rows: list[Power] = []
-    prices = usd_per_example or {}
+    prices, parts = usd_per_example or {}, weighed or {}
     for gate in protocol.gates:
         dataset = protocol.metrics[gate.metric].dataset
         if dataset in sizes:
-            rows += _gate_rows(protocol, gate, metrics[gate.metric], sizes[dataset], prices.get(dataset))
+            size = parts.get(gate.metric, sizes[dataset])
+            rows += _gate_rows(protocol, gate, metrics[gate.metric], size, prices.get(dataset))
     return rows
 
 
@@ -100,7 +103,7 @@ def _row(
     planning, dataset = protocol.planning.of(rule.metric), protocol.metrics[rule.metric].dataset
     census = not rule.compares and protocol.datasets[dataset].role in CENSUS
     clusters = n if size.clusters is None else max(1, round(size.clusters * n / max(size.n, 1)))
-    copies = size.n / max(size.n - size.repeats, 1)
+    copies = max(size.n, 1) / max(size.n - size.repeats, 1)
     effect = copies * design_effect_of(n / copies / clusters, planning.intraclass) if clusters else 1.0
     plan = _Plan(rule, metric, planning, protocol.decisions)
     found = None if census else plan.detectable(n / effect)

@@ -37,14 +37,14 @@ class Metric:
             resampled. "quantile": counts (value, 1), the value is the `quantile` of the column, not of the sum.
             "rank": a statistic of the whole column such as AUROC, by `summarize_rows`.
         observe: (example, answered response) -> K finite counts. All counts zero: this answer carries no measurement
-            (latency that nobody recorded), it has weight 0; only kinds "corpus", "quantile" and "rank" may do so.
+            (latency that nobody recorded), it has weight 0 and is no example of its model.
             Raises BadInput when the *example* cannot be scored (no reference), MissingEvidence when the backend did not
             report what the metric reads; a bad answer is a low score.
         summarize: (..., K) sums -> (...,) values. For "quantile" and "rank" the sums do not hold the value; there it
             gives the mean of the column, for dashboards only.
         failure: the K counts of an answer that errored or never came (it counts against its model).
         failure_of: where those counts depend on the example (BLEU needs the length of the reference); used instead of
-            `failure` by `counts`.
+            `failure` by `counts`. All zero: no answer to this example is measured (a condition leaves it out).
         quantile: for kind "quantile": which one, 0..1.
         margin: default non-inferiority margin in the unit.
         source: paper, specification or reference implementation.
@@ -77,6 +77,10 @@ class Metric:
         if response is not None and response.error is None:
             return self.observe(example, response)
         return self.failure if self.failure_of is None else self.failure_of(example)
+
+    def weighs(self, example: Example) -> bool:
+        """Whether an answer to this example can be measured at all, as far as that is known before there is one."""
+        return self.failure_of is None or any(self.failure_of(example))
 
     def __post_init__(self) -> None:
         if not self.failure or not all(math.isfinite(count) for count in self.failure):

@@ -9,7 +9,7 @@ import msgspec
 
 from shipworthy import metrics, plugins
 from shipworthy.errors import BadInput
-from shipworthy.evaluation.scoring.types import Context, Kind, Pool, Rated, Scorer, nothing_to_reach
+from shipworthy.evaluation.scoring.types import Context, Kind, Pool, Rated, Scorer, nothing_left_out, nothing_to_reach
 from shipworthy.metrics.types import Metric
 from shipworthy.records import Record
 
@@ -40,6 +40,7 @@ class Loaded:
     against: str | None
     pool: Pool | None
     rated: Rated | None
+    left_out: Callable[[Any], frozenset[str]] = nothing_left_out
     reach: Callable[[Any], Coroutine[Any, Any, None]] = nothing_to_reach
 
 
@@ -86,6 +87,7 @@ def load(kind_name: str, options: Mapping[str, Any], *, dataset: str, context: C
         against=kind.against(converted),
         pool=kind.pool(converted),
         rated=kind.rated(converted),
+        left_out=kind.left_out,
         reach=kind.reach,
     )
 

@@ -100,6 +100,7 @@ class SqlScorer:
         self._folder = folder
         self._databases_sha256 = digests.of_value(dict(databases))
         self._golds: dict[tuple[str, str], sql_run.Result] = {}
+        self.left_out: frozenset[str] = frozenset()
 
     @property
     def identity(self) -> Mapping[str, str]:
@@ -126,6 +127,7 @@ class SqlScorer:
     async def check(self, examples: Sequence[Example]) -> None:
         """Run every gold query. Raises: BadInput: one does not run, and broken ones are not to be left out."""
         broken = await self.broken(examples)
+        self.left_out = frozenset(one.example_id for one in broken if self._options.leave_out_broken_gold)
         if broken and not self._options.leave_out_broken_gold:
             ids = ", ".join(one.example_id for one in broken[:10])
             raise BadInput(
@@ -192,7 +194,7 @@ def _metric(options: SqlOptions) -> Metric:
         "sql_match",
         source="execution accuracy: Zhong et al. 2020 (test-suite evaluation), on one database",
         check=options.gold_of,
-        kind="corpus" if options.leave_out_broken_gold else "binary",
+        kind="binary",
         version=VERSION,
     )
 
@@ -203,4 +205,8 @@ def _load(options: SqlOptions, context: Context) -> SqlScorer:
     return SqlScorer(options, context.folder, databases)
 
 
-SQL_MATCH = Kind(options=SqlOptions, metric=_metric, load=_load)
+def _left_out(scorer: SqlScorer) -> frozenset[str]:
+    return scorer.left_out
+
+
+SQL_MATCH = Kind(options=SqlOptions, metric=_metric, load=_load, left_out=_left_out)

@@ -1,7 +1,8 @@
 """The scoring step of a run: which scorers a protocol needs, and their scores in its run folder."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,8 @@ from shipworthy.evaluation.budget import Purse
 from shipworthy.evaluation.scoring.catalogue import Loaded, is_heavy, load
 from shipworthy.evaluation.scoring.drive import Scores, Warn, identity_digest, score
 from shipworthy.evaluation.scoring.log import ScoreLog
-from shipworthy.evaluation.scoring.types import Context
+from shipworthy.evaluation.scoring.types import Context, Counts
+from shipworthy.metrics.types import Metric
 from shipworthy.protocol.types import Protocol
 from shipworthy.records import Example, Prompt
 from shipworthy.store import RunFolder
@@ -87,6 +89,20 @@ def reach(loaded: Sequence[Loaded]) -> None:
         await asyncio.gather(*(one.reach(one.scorer) for one in loaded))
 
     asyncio.run(every())
+
+
+def weighing(metrics: Mapping[str, Metric], loaded: Sequence[Loaded]) -> dict[str, Metric]:
+    """The same metrics; an example that a scorer leaves out has no weight for a failed answer either."""
+    found = dict(metrics)
+    for one in loaded:
+        if left_out := one.left_out(one.scorer):
+            found[one.name] = replace(found[one.name], failure_of=_weighed(one.metric.failure, left_out))
+    return found
+
+
+def _weighed(failure: Counts, left_out: frozenset[str]) -> Callable[[Example], Counts]:
+    nothing = (0.0,) * len(failure)
+    return lambda example: nothing if example.id in left_out else failure
 
 
 def identities(loaded: Sequence[Loaded]) -> dict[str, str]:

@@ -108,6 +108,11 @@ class Rated:
     ordered: bool = False
 
 
+def nothing_left_out(_scorer: Any) -> frozenset[str]:
+    """Every example has weight."""
+    return frozenset()
+
+
 async def nothing_to_reach(_scorer: Any) -> None:
     """What is scored on this machine is there."""
 
@@ -125,6 +130,7 @@ class Kind:
         pool: options -> how the answers of one example under several seeds become counts together, if they do.
         rated: options -> people's labels to compare with, if there are any.
         heavy: options -> whether loading takes weights into memory; a mere check of the protocol then leaves it out.
+        left_out: the scorer, once it has checked its examples -> ids of those that have no weight, whoever answers.
         reach: the scorer -> asks its endpoint for a sign of life, before any model is asked. Raises BackendError.
     """
 
@@ -135,4 +141,5 @@ class Kind:
     pool: Callable[[Any], Pool | None] = lambda _options: None
     rated: Callable[[Any], Rated | None] = lambda _options: None
     heavy: Callable[[Any], bool] = lambda _options: False
+    left_out: Callable[[Any], frozenset[str]] = nothing_left_out
     reach: Callable[[Any], Coroutine[Any, Any, None]] = nothing_to_reach

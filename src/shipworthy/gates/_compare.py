@@ -1,27 +1,39 @@
 """Evidence chooses its method: every comparison of the judge comes through here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from shipworthy.gates._cells import cells_of
 from shipworthy.gates._contrast import Contrast
 from shipworthy.gates._means import binary_alone, binary_pair, clustered
-from shipworthy.gates._pairs import Pair, Rows
+from shipworthy.gates._pairs import Pair, Rows, kept
 from shipworthy.gates._resampled import corpus, quantiles, rank
 from shipworthy.gates._unpaired import against_published
 from shipworthy.gates.question import Question, Rule
+from shipworthy.protocol.types import Decisions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """The rows of a metric for the candidate and one baseline (None: alone), and what they came to."""
+    """The rows of a metric for the candidate and one baseline (None: alone), and what they came to.
+
+    `strict`: the same without the rows where a gap of the baseline counts as a tie, which dilute a loss; None: no such.
+    """
 
     metric: str
     baseline: str | None
     pair: Pair
     contrast: Contrast
+    strict: Contrast | None = None
+
+    def strictly(self, index: int) -> "tuple[Comparison, int] | None":
+        """The same cell without those rows; None where nothing is left of it, or there are none."""
+        name = self.contrast.names[index]
+        if self.strict is None or name not in self.strict.names:
+            return None
+        return replace(self, contrast=self.strict, strict=None), self.strict.names.index(name)
 
 
 def contrast(pair: Pair, columns: Sequence[str], *, alpha: float, draws: int, rng: np.random.Generator) -> Contrast:
@@ -68,7 +80,13 @@ def _compare(
     found = contrast(pair, own, alpha=decisions.alpha, draws=decisions.draws, rng=rng)
     if published and baseline is not None:
         found = against_published(found, pair, question.published[baseline][metric], decisions.alpha)
-    return Comparison(metric=metric, baseline=baseline, pair=pair, contrast=found)
+    strict = _without_ties(pair, own, decisions, rng) if pair.both_N is not None else None
+    return Comparison(metric=metric, baseline=baseline, pair=pair, contrast=found, strict=strict)
+
+
+def _without_ties(pair: Pair, columns: Sequence[str], decisions: Decisions, rng: np.random.Generator) -> Contrast:
+    there = kept(pair, pair.both_N) if pair.both_N is not None else pair
+    return contrast(there, columns, alpha=decisions.alpha, draws=decisions.draws, rng=rng)
 
 
 def _weigh_one(pair: Pair) -> bool:

@@ -11,10 +11,26 @@ from shipworthy.errors import MissingEvidence
 from shipworthy.gates.question import Question
 from shipworthy.metrics.types import Floats, Metric
 from shipworthy.records import ABSENT, FAILED, Evidence, Labels
+from shipworthy.stats.gaps import Unevenness, unevenness
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Policy = Literal["fail", "wrong", "common"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """How many units one model has no row for, and how the other one scores there (None: it cannot be asked)."""
+
+    count: int
+    other: Unevenness | None = None
+
+    @property
+    def uneven(self) -> bool:
+        return self.other is not None and self.other.uneven
+
+
+NO_GAP = Gap(count=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +43,13 @@ class Pair:
         cluster_N: (N,) codes of what rises and falls together.
         independent: every unit is a cluster of its own.
         slices: the slice columns of these rows.
+        example_N: (N,) codes of the examples where several units (seeds, epochs) share one; None: a unit each.
         missing: units without a row for one of the models, before the policy dealt with them.
         missing_where: the slice labels that lack most, in words.
+        gaps: the gaps of (candidate, baseline), before the policy dealt with them.
+        both_N: under the policy `wrong`, which rows the baseline really has; None where it has all of them.
         failed: how many units of (candidate, baseline) errored or never came; they count as failures.
         dropped: units left out under the policy "common" or because neither model has a measurement there.
-        per_example: units per example (seeds or trials), 1.0 without repetition.
     """
 
     metric: Metric
@@ -40,11 +58,13 @@ class Pair:
     cluster_N: Ints
     independent: bool
     slices: Mapping[str, Labels]
+    example_N: Ints | None = None
     missing: int = 0
     missing_where: str = ""
+    gaps: tuple[Gap, Gap] = (NO_GAP, NO_GAP)
+    both_N: Bools | None = None
     failed: tuple[int, int] = (0, 0)
     dropped: int = 0
-    per_example: float = 1.0
 
     def __len__(self) -> int:
         return len(self.ours_NK)
@@ -55,6 +75,13 @@ class Pair:
         sides = (self.ours_NK,) if self.base_NK is None else (self.ours_NK, self.base_NK)
         return tuple(carries(side) for side in sides)
 
+    @property
+    def per_example(self) -> float:
+        """Units per example (seeds or trials) of the rows that are left, 1.0 without repetition."""
+        if self.example_N is None or not len(self.example_N):
+            return 1.0
+        return len(self.example_N) / len(np.unique(self.example_N))
+
 
 class Rows:
     """Evidence by dataset, with what every metric of one dataset shares worked out once."""
@@ -63,7 +90,7 @@ class Rows:
         self._question = question
         self._by_dataset = {table.dataset: table for table in evidence}
         self._independent: dict[str, bool] = {}
-        self._per_example: dict[str, float] = {}
+        self._examples: dict[str, Ints | None] = {}
 
     def table(self, metric: str) -> Evidence:
         """Raises: MissingEvidence: nothing was observed on the metric's dataset."""
@@ -98,7 +125,7 @@ class Rows:
             independent=self._is_independent(table),
             slices=table.slices,
             failed=_failed(table, models),
-            per_example=self._units_per_example(table),
+            example_N=self._several_units(table),
         )
         return measured(_covered(pair, [table.status[name] for name in models], policy))
 
@@ -108,12 +135,18 @@ class Rows:
             self._independent[table.dataset] = bool((sizes <= 1).all())
         return self._independent[table.dataset]
 
-    def _units_per_example(self, table: Evidence) -> float:
-        if table.dataset not in self._per_example:
+    def _several_units(self, table: Evidence) -> Ints | None:
+        """(N,) codes of the examples; None where every unit is an example of its own."""
+        if table.dataset not in self._examples:
             several = len(table.seed_N) > 0 and bool((table.seed_N != table.seed_N[0]).any())
-            names = len(set(table.example_N.tolist())) if several else len(table.example_N)
-            self._per_example[table.dataset] = len(table.example_N) / max(names, 1)
-        return self._per_example[table.dataset]
+            self._examples[table.dataset] = np.array(codes(table.example_N.tolist()), np.int64) if several else None
+        return self._examples[table.dataset]
+
+
+def codes(names: Sequence[str]) -> list[int]:
+    """0.. in the order of first appearance."""
+    known: dict[str, int] = {}
+    return [known.setdefault(name, len(known)) for name in names]
 
 
 def _failed(table: Evidence, models: Sequence[str]) -> tuple[int, int]:
@@ -122,21 +155,42 @@ def _failed(table: Evidence, models: Sequence[str]) -> tuple[int, int]:
 
 
 def _covered(pair: Pair, statuses: Sequence[NDArray[np.uint8]], policy: Policy) -> Pair:
-    absent = [status == ABSENT for status in statuses]
+    """The pair after the coverage policy. `wrong` favours nobody: a gap of the candidate is its error, one of the
+    baseline a tie (decision 0155)."""
+    absent = [np.asarray(status == ABSENT, dtype=np.bool_) for status in statuses]
     either: Bools = np.asarray(np.logical_or.reduce(absent))
     if not either.any():
         return pair
-    seen = replace(pair, missing=int(either.sum()), missing_where=_where(pair.slices, either))
-    if policy == "wrong":
-        base = None if pair.base_NK is None else _filled(pair.base_NK, absent[-1], pair.metric)
-        return replace(seen, ours_NK=_filled(pair.ours_NK, absent[0], pair.metric), base_NK=base)
-    return kept(seen, ~either)
+    seen = replace(pair, missing=int(either.sum()), missing_where=_where(pair.slices, either), gaps=_gaps(pair, absent))
+    if policy != "wrong":
+        return kept(seen, ~either)
+    ours = _filled(pair.ours_NK, absent[0], np.array(pair.metric.failure))
+    if pair.base_NK is None:
+        return replace(seen, ours_NK=ours)
+    both = ~absent[1] if absent[1].any() else None
+    return replace(seen, ours_NK=ours, base_NK=_filled(pair.base_NK, absent[1], ours[absent[1]]), both_N=both)
 
 
-def _filled(counts_NK: Floats, absent_N: Bools, metric: Metric) -> Floats:
+def _filled(counts_NK: Floats, absent_N: Bools, by: Floats) -> Floats:
     filled = counts_NK.copy()
-    filled[absent_N] = metric.failure
+    filled[absent_N] = by
     return filled
+
+
+def _gaps(pair: Pair, absent: Sequence[Bools]) -> tuple[Gap, Gap]:
+    if pair.base_NK is None:
+        return Gap(count=int(absent[0].sum())), NO_GAP
+    ours, base = absent
+    return _gap(pair, pair.base_NK, ours, ~base), _gap(pair, pair.ours_NK, base, ~ours)
+
+
+def _gap(pair: Pair, other_NK: Floats, lacks_N: Bools, other_there_N: Bools) -> Gap:
+    """One model's gaps, and whether the other one scores otherwise there."""
+    if not lacks_N.any():
+        return NO_GAP
+    clusters_N = None if pair.independent else pair.cluster_N[other_there_N]
+    scores_N = pair.metric.summarize(other_NK[other_there_N])
+    return Gap(count=int(lacks_N.sum()), other=unevenness(scores_N, lacks_N[other_there_N], clusters_N))
 
 
 def measured(pair: Pair) -> Pair:
@@ -166,6 +220,8 @@ def kept(pair: Pair, keep_N: Bools) -> Pair:
         ours_NK=pair.ours_NK[keep_N],
         base_NK=None if pair.base_NK is None else pair.base_NK[keep_N],
         cluster_N=pair.cluster_N[keep_N],
+        example_N=None if pair.example_N is None else pair.example_N[keep_N],
+        both_N=None if pair.both_N is None else pair.both_N[keep_N],
         slices=labels,
         dropped=pair.dropped + int((~keep_N).sum()),
     )

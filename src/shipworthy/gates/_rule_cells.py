@@ -6,6 +6,7 @@ from math import ceil
 import numpy as np
 
 from shipworthy.gates._compare import Comparison
+from shipworthy.gates._coverage import diluted, missing_refused, uneven_refused
 from shipworthy.gates.question import CENSUS, Question, Rule
 from shipworthy.records import Outcome
 from shipworthy.stats.power import design_effect_of, examples_binary, examples_for
@@ -63,8 +64,8 @@ def cell_of(question: Question, rule: Rule, comparison: Comparison, index: int, 
     needed = 0 if name is None or census else size_to_gate(question, rule, comparison)
     large = found.n_S[index] >= needed and (census or few_clusters(int(found.clusters_S[index])) is None)
     refused = None if census else found.refused[index]
-    if question.decisions.missing == "fail" and comparison.pair.missing:
-        refused = _gaps(comparison)
+    passes = _passes(rule, comparison, index, census=census)
+    refused = withheld(question, rule, comparison, index, passes=passes) or refused
     return Cell(
         rule=rule,
         comparison=comparison,
@@ -74,17 +75,26 @@ def cell_of(question: Question, rule: Rule, comparison: Comparison, index: int, 
         gates=name is None or bool(large),
         refused=refused,
         p_fail=_p_fail(rule, comparison, index, census=census),
-        passes=refused is None and _passes(rule, comparison, index, census=census),
+        passes=refused is None and passes,
         needed_to_gate=needed,
     )
 
 
-def _gaps(comparison: Comparison) -> str:
-    where = f" ({comparison.pair.missing_where})" if comparison.pair.missing_where else ""
-    return (
-        f"{comparison.pair.missing:,} examples have no row for one of the models{where}, and the policy for missing "
-        "examples is `fail`; complete them, or choose `wrong` or `common`"
-    )
+def withheld(question: Question, rule: Rule, comparison: Comparison, index: int, *, passes: bool) -> str | None:
+    """Why gaps keep a cell from being judged, None where they do not: the coverage policy comes before every rule."""
+    if not comparison.pair.missing:
+        return None
+    if question.decisions.missing == "fail":
+        return missing_refused(comparison)
+    if not rule.compares or comparison.baseline is None:
+        return None
+    uneven = uneven_refused(question, comparison)
+    if uneven or not passes or comparison.strict is None:
+        return uneven
+    strictly = comparison.strictly(index)
+    if strictly is not None and strictly[0].contrast.refused[strictly[1]] is None:
+        return None if _passes(rule, *strictly, census=False) else diluted(comparison)
+    return diluted(comparison)
 
 
 def _passes(rule: Rule, comparison: Comparison, index: int, *, census: bool) -> bool:

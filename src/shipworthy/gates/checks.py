@@ -8,15 +8,20 @@ import numpy as np
 
 from shipworthy import records
 from shipworthy.gates._compare import Comparison
+from shipworthy.gates._coverage import counted, counted_as, lacking, uneven
 from shipworthy.gates._pairs import carries
 from shipworthy.gates._rule_cells import Cell, Judged
 from shipworthy.gates.question import Question
-from shipworthy.records import Evidence
+from shipworthy.records import ANSWERED, Evidence
 from shipworthy.stats.refusal import MIN_CLUSTERS
 
 FEW_DISCORDANT = 10
 MANY_HARD_GATES = 10
+REASONS = ("identical_results", "contradicting_slices", "uneven_gaps", "assumed_direction", "allowed")
+"""Warnings that stand among the reasons too: a verdict that leaves them out says something else."""
+_PRICES = ("s", "usd", "tokens")
 _SHOWN = 8
+_SHOWN_AT = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +49,17 @@ def before(question: Question, evidence: Sequence[Evidence], cells: Sequence[Cel
 
 
 def after(judged: Sequence[Judged]) -> list[Notice]:
-    """What only the outcomes show: hard gates that too few examples left open."""
+    """What only the outcomes show: hard gates that too few examples left open, slices that all contradict the whole."""
+    return [*_underpowered(judged), *_contradicted(judged)]
+
+
+def noted(reasons: Sequence[str], notices: Sequence[Notice]) -> tuple[str, ...]:
+    """The reasons with the warnings that belong among them, unless they say so already."""
+    told = [n.warning.message for n in notices if n.warning.code in REASONS]
+    return (*reasons, *(f"NOTE {text}" for text in told if not any(text in reason for reason in reasons)))
+
+
+def _underpowered(judged: Sequence[Judged]) -> list[Notice]:
     hard = [one for one in judged if one.cell.rule.level == "hard" and one.cell.gates]
     short = [one for one in hard if one.outcome == "inconclusive" and one.n_needed is not None]
     if not short:
@@ -57,23 +72,68 @@ def after(judged: Sequence[Judged]) -> list[Notice]:
     return [Notice(warning=records.Warning(code="underpowered", message=message, count=len(short)))]
 
 
+def _contradicted(judged: Sequence[Judged]) -> Iterator[Notice]:
+    """Simpson: a corpus value can rise while it falls in every slice, because the slices weigh otherwise in it."""
+    groups: dict[tuple[int, str], list[Cell]] = {}
+    for one in judged:
+        for column in one.cell.slice or {}:
+            groups.setdefault((id(one.cell.comparison), column), []).append(one.cell)
+    for (_, column), cells in groups.items():
+        found = cells[0].comparison.contrast
+        if found.gain is None or len(cells) < 2:
+            continue
+        whole = float(found.gain.value_S[0])
+        parts = [float(found.gain.value_S[cell.index]) for cell in cells]
+        if whole == 0 or not all(part * whole < 0 for part in parts):
+            continue
+        test = found.p_at_least if whole > 0 else found.p_at_most
+        shown = sum(bool(test(0.0)[cell.index] <= _SHOWN_AT) for cell in cells)
+        if shown:
+            yield _simpson(cells, column, whole, shown)
+
+
+def _simpson(cells: Sequence[Cell], column: str, whole: float, shown: int) -> Notice:
+    metric, verb, other = cells[0].rule.metric, *(("gains", "loses") if whole > 0 else ("loses", "gains"))
+    text = (
+        f"{metric} {verb} on the whole and {other} in each of the {len(cells)} slices by {column} "
+        f"({shown} of them shown): the mix of the slices decides it, read them before the whole"
+    )
+    return _notice("contradicting_slices", text, len(cells), metric)
+
+
 def _distinct(comparisons: Sequence[Comparison]) -> list[Comparison]:
     return list({id(comparison): comparison for comparison in comparisons}.values())
 
 
 def _identical(question: Question, evidence: Sequence[Evidence]) -> Iterator[Notice]:
+    """Twins: the same values wherever both answered, whatever the answers took or cost."""
     ours = question.candidate
     for other in question.baselines():
         shared = [
-            (table.counts[ours, metric], table.counts[other, metric])
+            (metric, same)
             for table in evidence
             for model, metric in table.counts
             if model == ours and (other, metric) in table.counts and metric in question.metrics
+            for same in [_same_values(table, metric, ours, other)]
+            if same is not None
         ]
-        if shared and all(np.array_equal(left, right) for left, right in shared) and len(shared[0][0]):
-            n = len(shared[0][0])
-            text = f"{ours} and {other} have the same values throughout ({n:,} rows); is it the same model twice?"
+        scores = [item for item in shared if question.metrics[item[0]].unit not in _PRICES] or shared
+        if scores and all(same for _, (same, _) in scores):
+            n = scores[0][1][1]
+            text = (
+                f"{ours} and {other} have the same values throughout ({n:,} rows); "
+                "is it the same model, or one file read twice?"
+            )
             yield _notice("identical_results", text, n)
+
+
+def _same_values(table: Evidence, metric: str, ours: str, other: str) -> tuple[bool, int] | None:
+    """Whether the two have the same counts where both answered, and on how many rows; None without such a row."""
+    both_N = (table.status[ours] == ANSWERED) & (table.status[other] == ANSWERED)
+    if not both_N.any():
+        return None
+    left, right = table.counts[ours, metric][both_N], table.counts[other, metric][both_N]
+    return bool(np.array_equal(left, right)), int(both_N.sum())
 
 
 def _constant(question: Question, evidence: Sequence[Evidence]) -> Iterator[Notice]:
@@ -97,11 +157,14 @@ def _about(question: Question, comparison: Comparison) -> Iterator[Notice]:
     pair, found, metric = comparison.pair, comparison.contrast, comparison.metric
     if pair.missing:
         where = f"; most in {pair.missing_where}" if pair.missing_where else ""
+        means = counted_as(question, comparison)
         text = (
-            f"{metric}: {pair.missing:,} examples lack a row of {_who(question, comparison)} "
-            f"(policy `{question.decisions.missing}`){where}"
+            f"{metric}: {counted(comparison, pair.missing)} lack a row of {lacking(question, comparison)} "
+            f"(policy `{question.decisions.missing}`){where}{'; ' if means else ''}{means}"
         )
         yield _notice("missing_examples", text, pair.missing, metric)
+        for told in uneven(question, comparison):
+            yield _notice("uneven_gaps", f"{metric}: {told}", pair.missing, metric)
     unmeasured = pair.dropped - (pair.missing if question.decisions.missing != "wrong" else 0)
     failed = pair.failed[0] + pair.failed[1]
     if (pair.metric.survivorship and failed) or (pair.metric.kind in ("quantile", "rank") and unmeasured > 0):
@@ -117,10 +180,6 @@ def _about(question: Question, comparison: Comparison) -> Iterator[Notice]:
         words = f"{changed} example{'' if changed == 1 else 's'} only"
         text = f"{metric}: {question.candidate} and {comparison.baseline} differ on {words}"
         yield _notice("few_discordant", text, changed, metric)
-
-
-def _who(question: Question, comparison: Comparison) -> str:
-    return f"{question.candidate} or {comparison.baseline}" if comparison.baseline else question.candidate
 
 
 def _small_slices(cells: Sequence[Cell]) -> Iterator[Notice]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from shipworthy.gates import checks
 from shipworthy.gates._compare import Comparison, compare_all
+from shipworthy.gates._coverage import counted_as
 from shipworthy.gates._defaults import difficulty_findings, monitored_rules, trivial_rules
 from shipworthy.gates._outcomes import all_cells, decide
 from shipworthy.gates._pairs import Rows
@@ -40,7 +41,7 @@ def judge(question: Question, evidence: Sequence[Evidence], *, rng: np.random.Ge
     notices += checks.after(judged)
     return Verdict(
         verdict=decision,
-        reasons=reasons(decision, judged, [finding.because for finding in findings]),
+        reasons=checks.noted(reasons(decision, judged, [finding.because for finding in findings]), notices),
         metrics=(*findings, *difficulty_findings(question, rows)),
         coverage=_coverage(question, rows, comparisons),
         warnings=tuple(notice.warning for notice in notices),
@@ -108,10 +109,15 @@ def _finding(question: Question, judged: Judged) -> Finding:
         outcome=judged.outcome,
         margin=rule.limit,
         n_needed=judged.n_needed,
-        because=because(judged, gain or ours, ours, base, metric.unit),
+        because=because(judged, gain or ours, ours, base, metric.unit) + _counted_as(question, cell),
         unit=metric.unit,
         better=metric.better,
     )
+
+
+def _counted_as(question: Question, cell: Cell) -> str:
+    told = "" if cell.slice else counted_as(question, cell.comparison)
+    return told and f"; {told}"
 
 
 def _interval(cell: Cell) -> Interval:

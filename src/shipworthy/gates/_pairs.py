@@ -188,6 +188,7 @@ def _gap(pair: Pair, other_NK: Floats, lacks_N: Bools, other_there_N: Bools) -> 
     """One model's gaps, and whether the other one scores otherwise there."""
     if not lacks_N.any():
         return NO_GAP
+    other_there_N = other_there_N & carries(other_NK)
     clusters_N = None if pair.independent else pair.cluster_N[other_there_N]
     scores_N = pair.metric.summarize(other_NK[other_there_N])
     return Gap(count=int(lacks_N.sum()), other=unevenness(scores_N, lacks_N[other_there_N], clusters_N))

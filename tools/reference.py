@@ -6,13 +6,19 @@ from pathlib import Path
 
 from shipworthy import metrics, protocol
 from shipworthy.cli.main import COMMANDS, parser_for
+from shipworthy.data import results
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 
 
 def pages() -> dict[str, str]:
     """File name -> text of every generated page."""
-    return {"cli.md": cli(), "metrics.md": metrics.reference(), "protocol.md": protocol.reference()}
+    return {
+        "cli.md": cli(),
+        "metrics.md": metrics.reference(),
+        "protocol.md": protocol.reference(),
+        "readers.md": results.readers_page(),
+    }
 
 
 def cli() -> str:

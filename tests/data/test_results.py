@@ -260,7 +260,7 @@ def test_a_model_against_itself_is_refused() -> None:
 
 
 def test_a_folder_without_results_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="holds neither"):
+    with pytest.raises(BadInput, match="holds no results that are known"):
         read([tmp_path], Query(candidate="a", baseline="b"))
 
 

@@ -1,7 +1,7 @@
 """Judge a candidate against a baseline over results you already have; no protocol needed.
 
-RESULTS are tables (JSONL, CSV, Parquet; tidy or wide), lm-evaluation-harness samples or inspect logs, told apart by
-what is in them.
+RESULTS are tables (JSONL, CSV, Parquet; tidy or wide), lm-evaluation-harness samples, inspect logs or outputs of other
+tools, told apart by what is in them: docs/reference/readers.md lists them all.
 """
 
 import argparse

@@ -13,8 +13,10 @@ from typing import Any
 import msgspec
 
 from shipworthy.data import _files
+from shipworthy.data.results._formats import Format
 from shipworthy.data.results._logs import Score, called, long_rows
 from shipworthy.data.results._long import Long
+from shipworthy.data.results._peek import Start
 from shipworthy.data.results._query import Query, known
 from shipworthy.errors import BadInput
 from shipworthy.store import loose_json
@@ -199,3 +201,22 @@ def _check_columns(path: Path, samples: Sequence[Mapping[str, Any]], query: Quer
 
 def _labels(metadata: Mapping[str, Any], task: str, query: Query) -> dict[str, str]:
     return {"task": task} | {name: str(metadata[name]) for name in query.slices if name in metadata}
+
+
+def _is_file(start: Start) -> bool:
+    return start.body.startswith(b"PK\x03\x04") or (start.body[:1] == b"{" and is_log(start.body))
+
+
+FORMAT = Format(
+    title="inspect_ai log",
+    version="log version 2: `.eval` and `.json`, or folders of them",
+    recognised="a ZIP with `header.json`, or JSON with `version`, `status` and `eval`",
+    direction="higher, as inspect's own `value_to_float`; a number's direction by the metric's name",
+    failures='a sample with an `error`; no score, null and NaN are inspect\'s "unscored", a gap',
+    ties="`P` is half",
+    repeats="`epoch` is the seed; epochs of a sample are one cluster",
+    test="tests/data/test_logs.py::test_a_log_of_inspect_with_zstandard_members_is_read",
+    read=read,
+    is_file=_is_file,
+    is_folder=lambda folder: bool(logs_in(folder)),
+)

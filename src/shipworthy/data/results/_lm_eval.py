@@ -15,8 +15,10 @@ from typing import Any
 
 from shipworthy import records
 from shipworthy.data import _files, _rows
+from shipworthy.data.results._formats import Format
 from shipworthy.data.results._logs import Score, called, long_rows
 from shipworthy.data.results._long import Long
+from shipworthy.data.results._peek import Start
 from shipworthy.data.results._query import Query, known
 from shipworthy.errors import BadInput
 from shipworthy.records import Direction
@@ -199,3 +201,28 @@ def _check_columns(fields: Mapping[str, Any], query: Query, where: str) -> None:
     doc = fields.get("doc")
     for name in (*query.slices, *filter(None, [query.cluster])):
         known("column of the documents", name, ["task", *(doc if isinstance(doc, dict) else ())], where)
+
+
+def _is_file(start: Start) -> bool:
+    if start.has("doc_id") and any(start.has(key) for key in ("doc_hash", "resps", "filtered_resps")):
+        return True
+    return start.has("results") and any(start.has(key) for key in ("configs", "versions", "higher_is_better", "config"))
+
+
+def _is_folder(folder: Path) -> bool:
+    return any(folder.rglob("samples_*.jsonl")) or any(folder.rglob("results_*.json"))
+
+
+FORMAT = Format(
+    title="lm-evaluation-harness samples",
+    version="lm_eval 0.4: `samples_*.jsonl` of `--log_samples`, with `results_*.json` beside them",
+    recognised="lines with `doc_id` and `resps` or hashes; folders that hold such files",
+    direction="`higher_is_better` of the results beside the samples, else the metric's name",
+    failures="none: lm_eval ends where a request fails",
+    ties="none",
+    repeats="none: a document that stands twice is refused",
+    test="tests/data/test_logs.py::test_two_runs_of_a_task_are_paired_on_the_document",
+    read=read,
+    is_file=_is_file,
+    is_folder=_is_folder,
+)

@@ -1,12 +1,15 @@
 """What the readers of evaluation logs share: scores one by one, collected into long rows."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from shipworthy.data.results._long import Long, texts
 from shipworthy.data.results._query import Query
+from shipworthy.errors import BadInput
 from shipworthy.records import Direction
 
 
@@ -59,3 +62,10 @@ def long_rows(
 def called(query: Query, names: list[str]) -> str:
     """The name of a log's model: the one of `names` that is asked for, else the first."""
     return next((name for name in names if name in (query.candidate, query.baseline)), names[0])
+
+
+def finite(value: Any, metric: str, where: str) -> float:
+    """A score as a number; true is 1. Raises: BadInput: it is none, or not finite."""
+    if not isinstance(value, bool | int | float) or not math.isfinite(value):
+        raise BadInput(f"{metric} is {str(value)[:40]!r}, which is not a score", where=where)
+    return float(value)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipworthy.data.results import _table
+from shipworthy.data.results._formats import Format
 from shipworthy.data.results._long import Long, Texts, coded, concatenate, texts
 from shipworthy.data.results._query import Query, known
 from shipworthy.data.results._table import Table
@@ -231,3 +232,16 @@ def _failed(table: Table, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
     if "error" not in table.columns:
         return np.zeros(len(rows), dtype=np.bool_)
     return np.array([bool(text) for text in table.texts("error")[rows]], dtype=np.bool_)
+
+
+FORMAT = Format(
+    title="table",
+    version="JSON lines, a JSON list, CSV, TSV or Parquet; tidy (a row a value) or wide (a column a model)",
+    recognised="`model` is a column that is none of the two models (tidy), or both models are columns (wide)",
+    direction="the metric's name in our own catalogue, else `--better`",
+    failures="tidy: a row with an `error` and no value; an empty cell is a gap",
+    ties="as the values say; scales of preferences are recognised",
+    repeats="column `seed`; seeds of an example are one cluster",
+    test="tests/data/test_results.py::test_every_form_of_a_table_gives_the_same_evidence",
+    read=read,
+)

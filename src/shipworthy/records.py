@@ -154,7 +154,15 @@ class Estimate(Record):
 Outcome = Literal["pass", "fail", "inconclusive"]
 Decision = Literal["promote", "block", "sign_off", "inconclusive"]
 Method = Literal[
-    "tango", "cr1_t", "cluster_bootstrap", "order_statistic", "wilson", "newcombe_unpaired", "welch", "none"
+    "tango",
+    "cr1_t",
+    "cluster_bootstrap",
+    "order_statistic",
+    "clopper_pearson",
+    "wilson",
+    "newcombe_unpaired",
+    "welch",
+    "none",
 ]
 
 

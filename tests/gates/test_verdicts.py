@@ -100,7 +100,7 @@ def test_an_absolute_gate_reads_the_candidate_alone(verdict_of: Judge, limit: fl
     verdict = verdict_of(make_question(GateSpec(metric="accuracy", at_least=limit)), table(200, lost=30, won=0))
 
     assert expected == verdict.verdict
-    assert verdict.metrics[0].baseline is None and "wilson" == verdict.metrics[0].method
+    assert verdict.metrics[0].baseline is None and "clopper_pearson" == verdict.metrics[0].method
 
 
 def test_an_upper_limit_reads_the_upper_end(verdict_of: Judge) -> None:

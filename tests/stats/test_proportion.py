@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from shipworthy.stats.proportion import clopper_pearson, rate_sd, wilson
+from shipworthy.stats.proportion import clopper_pearson, rate_p_at_least, rate_p_at_most, rate_sd, wilson
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 1), (0, 20), (1, 7), (19, 20), (20, 20), (4321, 10000)])
@@ -75,3 +75,16 @@ def _pythia_rows(folder: Path) -> list[tuple[float, int, float]]:
         for task, n in _ROWS.items()
         if task in table
     ]
+
+
+@pytest.mark.parametrize(("successes", "n", "limit"), [(1, 22, 0.01), (0, 30, 0.1), (30, 30, 0.9), (7, 300, 0.05)])
+def test_the_exact_p_of_a_rate_is_that_of_scipy(successes: int, n: int, limit: float) -> None:
+    for found, side in ((rate_p_at_most, "greater"), (rate_p_at_least, "less")):
+        expected = binomtest(successes, n, limit, alternative=side).pvalue
+
+        assert pytest.approx(expected, abs=1e-12) == float(found(successes, n, limit))
+
+
+def test_a_limit_that_no_rate_can_miss_or_reach_is_tested_without_a_warning() -> None:
+    assert (1.0, 0.0) == (float(rate_p_at_most(0, 9, 0.0)), float(rate_p_at_most(1, 9, 0.0)))
+    assert (1.0, 0.0) == (float(rate_p_at_least(9, 9, 1.0)), float(rate_p_at_least(8, 9, 1.2)))

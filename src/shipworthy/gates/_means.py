@@ -11,7 +11,7 @@ from shipworthy.records import Effect
 from shipworthy.stats.clustered import Means, cluster_means
 from shipworthy.stats.effects import cohens_h
 from shipworthy.stats.paired import p_better, score_z, tango
-from shipworthy.stats.proportion import wilson
+from shipworthy.stats.proportion import clopper_pearson, rate_p_at_least, rate_p_at_most, wilson
 from shipworthy.stats.refusal import FEW_CHANGES, no_spread
 from shipworthy.stats.significance import mcnemar_mid_p
 
@@ -50,26 +50,21 @@ def binary_pair(pair: Pair, base_NK: Floats, cells: Cells, alpha: float) -> Cont
 
 
 def binary_alone(pair: Pair, cells: Cells, alpha: float) -> Contrast:
-    """The candidate's rate on independent examples (Wilson; score test against a limit)."""
+    """The candidate's rate on independent examples: Clopper-Pearson limits, exact binomial test against a limit."""
     table = cells.counts((pair.ours_NK[:, 0] > 0).astype(np.int64), 2).astype(np.float64)
     n, right = table.sum(axis=1), table[:, 1]
 
-    def z(limit: float) -> Floats:
-        gap, sd = right / n - limit, np.sqrt(max(limit * (1 - limit), 0.0) / n)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(np.where(np.abs(gap) < 1e-12, 0.0, gap / sd))
-
     rate = (right + 1) / (n + 2)
     return Contrast(
-        method="wilson",
+        method="clopper_pearson",
         names=cells.names,
         n_S=n,
         clusters_S=n,
-        ours=_rate(right, n, alpha),
+        ours=_exact_rate(right, n, alpha),
         base=None,
         gain=None,
-        p_at_least=lambda limit: np.asarray(ndtr(z(limit))),
-        p_at_most=lambda limit: np.asarray(ndtr(-z(limit))),
+        p_at_least=lambda limit: rate_p_at_least(right, n, limit),
+        p_at_most=lambda limit: rate_p_at_most(right, n, limit),
         variance_S=rate * (1 - rate),
         refused=too_small(pair, cells, n, None),
         effects=named("none", np.full(len(n), np.nan)),
@@ -151,6 +146,12 @@ def _spread(means: Means, column: int, alpha: float) -> Spread:
 def _rate(successes_S: Floats, n_S: Floats, alpha: float) -> Spread:
     successes_S = np.clip(successes_S, 0, n_S)
     low, high = wilson(successes_S, n_S, alpha=alpha)
+    return Spread(value_S=successes_S / n_S, low_S=low, high_S=high)
+
+
+def _exact_rate(successes_S: Floats, n_S: Floats, alpha: float) -> Spread:
+    successes_S = np.clip(successes_S, 0, n_S)
+    low, high = clopper_pearson(successes_S, n_S, alpha=alpha)
     return Spread(value_S=successes_S / n_S, low_S=low, high_S=high)
 
 

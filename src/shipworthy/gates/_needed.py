@@ -75,12 +75,24 @@ class _Plan:
 
     def _shown(self, truth: float, threshold: float, alpha: float) -> int | None:
         """n at which a true value above the threshold is shown to be, by the test that this evidence gets."""
-        gap, power = truth - threshold, self._power
+        gap, power, n = truth - threshold, self._power, float(self._found.n_S[self._cell.index])
         if gap <= 0:
             return None
         if self._found.method == "tango":
             share = min(self._variance + truth * truth, 1.0)
             return examples_binary(share, margin=min(-threshold, 1.0), gain=truth, alpha=alpha, power=power)
-        if self._found.method == "wilson":
-            return examples_rate(gap, abs(threshold), self._variance, alpha=alpha, power=power)
+        if self._found.method == "clopper_pearson":
+            limit = abs(threshold)
+            return examples_rate(_believed(abs(truth), limit, n), limit, alpha=alpha, power=power)
         return examples_for(gap, self._variance, alpha=alpha, power=power, lasting=self._found.lasting)
+
+
+def _believed(rate: float, limit: float, n: float) -> float:
+    """The observed rate as the truth to plan for; where nothing but failures or successes was met, half an event.
+
+    Never nearer to the limit than half way: a sample too small to tell plans for that.
+    """
+    half = 0.5 / (n + 1)
+    if rate < limit:
+        return max(rate, min(half, limit / 2))
+    return min(rate, max(1 - half, (1 + limit) / 2))

@@ -9,7 +9,7 @@ from shipworthy.gates._compare import Comparison
 from shipworthy.gates._coverage import diluted, missing_refused, uneven_refused
 from shipworthy.gates.question import CENSUS, Question, Rule
 from shipworthy.records import Outcome
-from shipworthy.stats.power import design_effect_of, examples_binary, examples_for
+from shipworthy.stats.power import design_effect_of, examples_binary, examples_flawless, examples_for
 from shipworthy.stats.refusal import MIN_CLUSTERS, few_clusters
 
 _EPSILON = 1e-12
@@ -139,7 +139,9 @@ def size_to_gate(question: Question, rule: Rule, comparison: Comparison) -> int:
         plain = examples_for(margin, planning.sd**2, alpha=alpha, power=_CHANCE)
     elif metric.kind == "binary":
         spread = max(rule.limit * (1 - rule.limit), 0.01)
-        plain = examples_for(rule.slice_margin, spread, alpha=alpha, power=_CHANCE)
+        room = 1 - rule.limit if rule.kind == "at_least" else rule.limit
+        flawless = examples_flawless(1 - room, alpha=alpha) if 0 < room < 1 else None
+        plain = max(examples_for(rule.slice_margin, spread, alpha=alpha, power=_CHANCE) or 0, flawless or 0)
     else:
         plain = None
     if pair.independent:

@@ -12,6 +12,7 @@ from shipworthy.stats.power import (
     design_effect_of,
     detectable,
     detectable_binary,
+    detectable_rate,
     examples_flawless,
     examples_for,
     examples_margin,
@@ -157,6 +158,10 @@ class _Plan:
         alpha, power = self._alpha, self._power
         if self._binary and self._margin:
             return detectable_binary(int(effective_n), self._disagreement, alpha=alpha, power=power, grave=GRAVE)
+        if self._binary and not self._rule.compares:
+            return (
+                detectable_rate(int(effective_n), self._room(), alpha=alpha, power=power) if self._room() > 0 else None
+            )
         found = detectable(int(effective_n), self._variance, alpha=alpha, power=power)
         return None if found > self._room() else found
 

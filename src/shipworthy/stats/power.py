@@ -6,11 +6,14 @@ the clusters' design effect already. Multiply by a design effect where it does n
 Defaults: 80 % power, alpha .05 one-sided. Source: Chow, Shao & Wang 2008, chapters 3-4; Card et al. 2020; Miller 2024.
 """
 
-from math import ceil, sqrt
+from math import ceil, log, sqrt
 
-from scipy.special import ndtr
+import numpy as np
+from scipy.special import bdtr, bdtrik, bdtrin, betaincinv, ndtr
 
 from shipworthy.stats._types import upper_z
+
+_MOST_EVENTS = 10**7
 
 
 def paired_variance(discordance: float, gain: float = 0.0) -> float:
@@ -119,24 +122,64 @@ def examples_binary(
     return max(2, ceil((reach / gap) ** 2 - 1e-9))
 
 
-def examples_rate(gap: float, limit: float, variance: float, *, alpha: float = 0.05, power: float = 0.8) -> int | None:
-    """n at which a rate that clears `limit` by `gap` is found with `power`; None where it does not clear it.
+def examples_rate(rate: float, limit: float, *, alpha: float = 0.05, power: float = 0.8) -> int | None:
+    """Smallest n at which the exact binomial test shows with `power` that a true `rate` lies beyond `limit`.
 
-    Args: variance: of one score at the true rate; under the limit itself it is limit (1 - limit), 0 beyond 0 and 1.
-    Source: Chow, Shao & Wang 2008, section 4.1 (score test: null variance at the limit, true variance at the rate).
+    The power of an exact test rises in teeth: a little more n may lose some points of it again. None: no n does.
+    Source: Chow, Shao & Wang 2008, section 4.1 for the normal start; the rest is counted.
     """
-    if gap <= 0:
+    if rate == limit or not 0 < limit < 1:
         return None
-    reach = upper_z(alpha) * sqrt(max(rate_variance(limit), 0.0)) + _power_z(power) * sqrt(variance)
-    return max(2, ceil((reach / gap) ** 2 - 1e-9))
+    if rate > limit:  # the mirror image
+        rate, limit = 1 - rate, 1 - limit
+    few, many = -1, 1  # allowed events: the n that first allows so many is where a tooth of the power peaks
+    while _power_of_rate(many, rate, limit, alpha) < power:
+        few, many = many, 2 * many
+        if many > _MOST_EVENTS:
+            return None
+    while many - few > 1:
+        middle = (few + many) // 2
+        few, many = (few, middle) if _power_of_rate(middle, rate, limit, alpha) >= power else (middle, many)
+    return _first_allowing(many, limit, alpha)
+
+
+def detectable_rate(n: int, limit: float, *, alpha: float = 0.05, power: float = 0.8) -> float | None:
+    """How far below `limit` the true rate must lie for the exact test to show it with `power`; None: n shows nothing.
+
+    For a rate that must lie above its limit give 1 - limit.
+    """
+    allowed = _most_allowed(n, limit, alpha)
+    return None if allowed < 0 else limit - float(betaincinv(allowed + 1, n - allowed, 1 - power))
 
 
 def examples_flawless(limit: float, *, alpha: float = 0.05) -> int | None:
     """n below which not even a candidate without a failure shows a rate of `limit`; None: no sample shows a rate of 1.
 
-    Source: Wilson 1927: the lower limit of n out of n is n / (n + z^2).
+    Source: Clopper & Pearson 1934: the lower limit of n out of n is alpha^(1/n).
     """
-    return None if limit >= 1 else max(1, ceil(upper_z(alpha) ** 2 * limit / (1 - limit) - 1e-9))
+    if limit >= 1:
+        return None
+    return 1 if limit <= 0 else max(1, ceil(log(alpha) / log(limit) - 1e-9))
+
+
+def _first_allowing(events: int, limit: float, alpha: float) -> int:
+    """Smallest n of which so many events still show a rate below `limit`: P(X <= events; n, limit) <= alpha."""
+    n = max(events + 1, ceil(float(bdtrin(events, alpha, limit)) - 1e-6))
+    while bdtr(events, n, limit) > alpha * (1 + 1e-12):
+        n += 1
+    return n
+
+
+def _power_of_rate(events: int, rate: float, limit: float, alpha: float) -> float:
+    return float(bdtr(events, _first_allowing(events, limit, alpha), rate))
+
+
+def _most_allowed(n: int, limit: float, alpha: float) -> int:
+    """The most events of n that still show a rate below `limit`; -1 where not even none does."""
+    most = int(np.nan_to_num(bdtrik(alpha, n, limit), nan=-1.0)) + 1
+    while most >= 0 and bdtr(most, n, limit) > alpha * (1 + 1e-12):
+        most -= 1
+    return most
 
 
 def ratings_for_rate(half_width: float, *, rate: float = 0.5, alpha: float = 0.025) -> int:

@@ -1,8 +1,8 @@
-"""One rate and its interval: Wilson for reading, Clopper-Pearson where the level must never be missed."""
+"""One rate and its interval: Wilson for reading, Clopper-Pearson and the exact test where a limit must hold."""
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import betaincinv
+from scipy.special import betainc, betaincinv
 
 from shipworthy.stats._types import Floats, floats, upper_z
 
@@ -30,6 +30,23 @@ def clopper_pearson(successes: ArrayLike, n: ArrayLike, *, alpha: float = 0.05) 
     low = np.where(x == 0, 0.0, betaincinv(np.maximum(x, 1), n_ - x + 1, alpha))
     high = np.where(x == n_, 1.0, betaincinv(x + 1, np.maximum(n_ - x, 1), 1 - alpha))
     return low, high
+
+
+def rate_p_at_least(successes: ArrayLike, n: ArrayLike, limit: ArrayLike) -> Floats:
+    """Exact one-sided p of "the rate is at least `limit`": P(X <= successes), small where the rate is shown below.
+
+    At most alpha where `clopper_pearson`'s high lies at or below the limit, and only there; never above its level.
+    Source: Clopper & Pearson 1934.
+    """
+    x, n_ = _checked(successes, n)
+    short = np.maximum(n_ - x, 1)
+    return np.where(x == n_, 1.0, betainc(short, x + 1, 1 - np.clip(limit, 0, 1)))
+
+
+def rate_p_at_most(successes: ArrayLike, n: ArrayLike, limit: ArrayLike) -> Floats:
+    """Exact one-sided p of "the rate is at most `limit`": P(X >= successes), small where the rate is shown above."""
+    x, n_ = _checked(successes, n)
+    return np.where(x == 0, 1.0, betainc(np.maximum(x, 1), n_ - x + 1, np.clip(limit, 0, 1)))
 
 
 def rate_sd(rate: ArrayLike, n: ArrayLike) -> Floats:

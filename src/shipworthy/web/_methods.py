@@ -36,6 +36,11 @@ _NOTES: dict[Method, MethodNote] = {
         text="For quantiles such as the 95th percentile of latency: limits are observed values, no shape is assumed.",
         source="David & Nagaraja 2003, Order Statistics",
     ),
+    "clopper_pearson": MethodNote(
+        name="Clopper-Pearson interval, exact binomial test",
+        text="For one model's share of right answers on independent examples: never above its level, whatever n.",
+        source="Clopper & Pearson 1934, Biometrika 26",
+    ),
     "wilson": MethodNote(
         name="Wilson score interval",
         text="For one model's share of right answers on independent examples.",

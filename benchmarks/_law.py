@@ -1,0 +1,144 @@
+"""What the worlds share: a line of the table, evidence from columns, a question around it, and the printing."""
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shipworthy.gates import Question, judge
+from shipworthy.metrics.types import Metric
+from shipworthy.protocol.types import Decisions, GateSpec
+from shipworthy.records import ANSWERED, Evidence, Labels, Verdict
+
+Scores = NDArray[np.float64]
+SEED = 20_261_121
+FULL = 4000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the table: what is claimed, the bar, what the judge reaches and what others reach."""
+
+    law: str
+    bar: float
+    at_most: bool
+    measured: float
+    runs: int
+    others: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def error(self) -> float:
+        """Standard error of the simulation."""
+        return float(np.sqrt(max(self.measured * (1 - self.measured), 1e-6) / self.runs))
+
+    def holds(self, *, slack: float = 0.0) -> bool:
+        """The figure as measured, not rounded; `slack` simulation errors are forgiven: 0 at full size."""
+        bar = min(self.bar, 1.0)
+        room = slack * max(self.error, float(np.sqrt(bar * (1 - bar) / self.runs)))
+        return self.measured <= self.bar + room if self.at_most else self.measured >= self.bar - room
+
+    @property
+    def rounded(self) -> float:
+        """The figure with as many digits as the bar."""
+        return round(self.measured, len(f"{self.bar:g}".partition(".")[2]))
+
+    @property
+    def missed(self) -> bool:
+        """Also when rounded like the bar."""
+        return self.rounded > self.bar if self.at_most else self.rounded < self.bar
+
+
+Law = Callable[[int], Iterator[Row]]
+
+
+def rate(
+    law: str, bar: float, found: Sequence[bool], *, others: Mapping[str, float] | None = None, at_most: bool = True
+) -> Row:
+    """The share of true outcomes as a line of the table."""
+    return Row(law=law, bar=bar, at_most=at_most, measured=float(np.mean(found)), runs=len(found), others=others or {})
+
+
+def markdown(row: Row) -> str:
+    others = "; ".join(f"{name} {value:.3f}" for name, value in row.others.items()) or " "
+    sign = "<=" if row.at_most else ">="
+    return f"| {row.law} | {sign} {row.bar:g} | {row.measured:.4f} | {_said(row)} | {others} |"
+
+
+def _said(row: Row) -> str:
+    if row.holds():
+        return "yes"
+    return "NO" if row.missed else f"no ({row.measured:.4f}; {row.rounded:g} when rounded)"
+
+
+def printed(laws: Sequence[Law]) -> int:
+    """The table on the terminal; the exit code is 1 where a bar is missed."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runs", type=int, default=FULL, help=f"simulated comparisons a line (default {FULL})")
+    runs = parser.parse_args().runs
+    print("| the judge ... | bar | Shipworthy | holds | what others do |\n|---|---|---|---|---|")
+    rows = []
+    for law in laws:
+        for row in law(runs):
+            rows.append(row)
+            print(markdown(row), flush=True)
+    return 1 if any(not row.holds(slack=2) if runs < FULL else row.missed for row in rows) else 0
+
+
+def evidence(
+    columns: Mapping[tuple[str, str], Scores],
+    *,
+    clusters: NDArray[np.int64] | None = None,
+    labels: NDArray[np.int64] | None = None,
+) -> Evidence:
+    """(model, metric) -> scores (N,) or counts (N, K); labels fill the slice column "suite"."""
+    n = len(next(iter(columns.values())))
+    names = () if labels is None else tuple(f"s{code}" for code in range(int(labels.max()) + 1))
+    counts = {key: v if v.ndim == 2 else np.stack([v, np.ones(n)], axis=1) for key, v in columns.items()}
+    return Evidence(
+        dataset="test",
+        example_N=np.arange(n).astype(object),
+        seed_N=np.zeros(n, np.int64),
+        cluster_N=np.arange(n) if clusters is None else clusters,
+        slices={} if labels is None else {"suite": Labels(names=names, code_N=labels)},
+        status={model: np.full(n, ANSWERED, np.uint8) for model, _ in columns},
+        counts=counts,
+    )
+
+
+def metric(name: str, *, kind: str = "binary", unit: str = "share", better: str = "higher", **rest: Any) -> Metric:
+    """A metric whose counts the world writes down itself."""
+    settings: dict[str, Any] = {"kind": kind, "unit": unit, "better": better} | rest
+    return Metric(name=name, observe=lambda _example, _response: (0.0, 1.0), **settings)
+
+
+def questioned(
+    gates: tuple[GateSpec, ...],
+    *,
+    name: str = "accuracy",
+    decisions: Decisions | None = None,
+    metrics: Mapping[str, Metric] | None = None,
+    **how: Any,
+) -> Question:
+    """A question about the model "new" beside "old" with one metric (or those given)."""
+    known = dict(metrics or {name: metric(name, **how)})
+    return Question(
+        candidate="new",
+        roles={"new": "candidate", "old": "production"},
+        gates=gates,
+        metrics=known,
+        datasets=dict.fromkeys(known, "test"),
+        decisions=decisions or Decisions(draws=1000),
+    )
+
+
+class Judging:
+    """The judge on one question, a generator of its own a run."""
+
+    def __init__(self, question: Question, seed: int = 7) -> None:
+        self._question, self._seed = question, seed
+
+    def __call__(self, *tables: Evidence) -> Verdict:
+        return judge(self._question, tables, rng=np.random.default_rng(self._seed))

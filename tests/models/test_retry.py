@@ -4,9 +4,9 @@ import random
 
 import pytest
 
+from shipworthy.models._failures import failure_of, retry_after_s
 from shipworthy.models._pace import next_limit
 from shipworthy.models._retry import Failure, RetryPolicy
-from shipworthy.models._wire import failure_of, retry_after_s
 
 POLICY = RetryPolicy(max_retries=3, patience_s=100.0)
 DATE = "Sat, 21 Nov 2026 10:00:30 GMT"

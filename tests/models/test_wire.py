@@ -25,7 +25,6 @@ def text(message: dict[str, Any]) -> str:
     [
         ({"role": "assistant", "content": "hi"}, "hi"),
         ({"content": ""}, ""),
-        ({"content": None}, ""),
         ({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}, "ab"),
         ({"content": None, "refusal": "I cannot help."}, "I cannot help."),
         ({"content": None, "tool_calls": [{"function": {"name": "f", "arguments": '{"a": 1}'}}]}, "f {'a': 1}"),

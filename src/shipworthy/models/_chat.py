@@ -3,15 +3,16 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
 import msgspec
 
 from shipworthy.models._completions import Dialect
+from shipworthy.models._failures import failure_of
 from shipworthy.models._retry import Failure
-from shipworthy.models._wire import Answer, Stream, answer_of, failure_of, not_a_completion
+from shipworthy.models._wire import Answer, Reply, answer_of
 from shipworthy.records import Message
 
 CONNECT_S = 5.0
@@ -67,8 +68,8 @@ class ChatClient:
             async with self._open().post(
                 self._url, data=self._encoder.encode(body), allow_redirects=False, proxy=self._proxy
             ) as response:
-                if response.status != 200:
-                    return failure_of(response.status, response.headers, await response.read())
+                if not 200 <= response.status < 300:
+                    return failure_of(response.status, response.headers, await response.read(), url=self._url)
                 return await read(response.content, started)
         except aiohttp.ConnectionTimeoutError:
             return Failure(kind="unavailable", message="cannot connect within a few seconds", timed_out=True)
@@ -103,26 +104,12 @@ class ChatClient:
         return self._session
 
 
-async def _events(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    """The data of each server-sent event up to `[DONE]`; a body that is no event stream comes as it is."""
-    while line := await content.readline():
-        line = line.strip()
-        if line == b"data: [DONE]" or line == b"data:[DONE]":
-            return
-        if line.startswith(b"data:"):
-            yield line[5:].strip()
-        elif line and not line.startswith((b":", b"event:", b"id:", b"retry:")):
-            yield line
-
-
 async def _streamed(content: aiohttp.StreamReader, started: float) -> Answer | Failure:
-    stream = Stream()
-    async for data in _events(content):
-        try:
-            stream.add(data, time.perf_counter() - started)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return not_a_completion(data)
-    return stream.answer(time.perf_counter() - started)
+    reply = Reply()
+    async for data in content.iter_any():
+        if not reply.feed(data, time.perf_counter() - started):
+            break
+    return reply.answer(time.perf_counter() - started)
 
 
 def _unreachable(error: Exception) -> str:

@@ -13,10 +13,12 @@ import msgspec
 
 from shipworthy.models._choices import Key, Mode, Scoring, asked_identity, chosen, options_in, summed, target_of
 from shipworthy.models._completions import plain_text
+from shipworthy.models._failures import not_a_completion
 from shipworthy.models._likelihood import Score
 from shipworthy.models._options import as_text
+from shipworthy.models._reply import Usage
 from shipworthy.models._retry import Failure
-from shipworthy.models._wire import Answer, Usage, not_a_completion
+from shipworthy.models._wire import Answer
 from shipworthy.records import Example, Prompt
 
 WRITTEN = 1

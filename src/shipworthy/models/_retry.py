@@ -1,19 +1,24 @@
 """What went wrong with one request, and when to try again. Pure."""
 
 import random
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
+from shipworthy.models._reply import Usage
 from shipworthy.records import Record
 
 Kind = Literal["refused", "unavailable", "denied", "rejected"]
-"""refused: not now (429, 503). unavailable: no proper answer (5xx, reset, timeout, HTML). denied: not for this key or
-model (401, 403, 404, redirect). rejected: not this prompt (400, 413, 422)."""
+"""refused: not now (429, 503). unavailable: no proper answer (5xx, reset, timeout, HTML). denied: not for this key,
+model or request (401, 403, 404, redirect). rejected: not this prompt (400, 413, 422, an answer without text)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """One request that brought no answer. `hopeless`: nothing that follows can succeed (key wrong, quota used up)."""
+    """One request that brought no answer. `hopeless`: nothing that follows can succeed (key wrong, quota used up).
+
+    `unread`: a 200 in the protocol's form, in which there is no answer: it may pass, and may be this prompt's alone.
+    `extra` and `usage`: what the endpoint said beside the answer that is missing.
+    """
 
     kind: Kind
     message: str
@@ -21,6 +26,9 @@ class Failure:
     retry_after_s: float | None = None
     timed_out: bool = False
     hopeless: bool = False
+    unread: bool = False
+    extra: dict[str, Any] = field(default_factory=dict)
+    usage: Usage | None = None
 
 
 class RetryPolicy(Record):

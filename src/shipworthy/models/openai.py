@@ -1,8 +1,9 @@
 """Any endpoint that speaks OpenAI's chat completions or completions: the API itself, vLLM, llama.cpp, a gateway.
 
-The first request goes out alone. An endpoint that shows no sign of life, or answers with anything but completions, is a
-BackendError within seconds, before anything is written. After that one failed request is a Response with `error`; a run
-of failures without one answer between them is a BackendError again, and the run can be resumed.
+The first request goes out alone. An endpoint that shows no sign of life is a BackendError within seconds, before
+anything is written; one that answers three prompts with anything but completions is one as well, as a single prompt may
+be what it cannot answer. After that one failed request is a Response with `error`; a run of failures without one answer
+between them is a BackendError again, and the run can be resumed.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from shipworthy.models._completions import DIALECTS, Api
 from shipworthy.models._crew import Crew
 from shipworthy.models._echo import GENERATES, Asked, Echo, no_echo
 from shipworthy.models._options import cost_usd, options_of
+from shipworthy.models._reply import Usage
 from shipworthy.models._retry import Failure, RetryPolicy
 from shipworthy.models._wire import Answer
 from shipworthy.protocol.types import ModelSpec
@@ -33,6 +35,8 @@ from shipworthy.records import Example, Prompt, Response
 Seconds = Annotated[float, Meta(gt=0)]
 EndpointMode = Literal["generate", "choices", "likelihood"]
 SIGN_OF_LIFE_AFTER_S = 3.0
+DOUBTED = 3
+"""So many first prompts without anything that can be read, each asked twice, and the endpoint speaks no completions."""
 OURS = ("messages", "model", "n", "prompt", "seed", "stream", "stream_options")
 """Keys of a request that `sampling` may not set."""
 
@@ -87,6 +91,7 @@ class OpenAIBackend:
         self._rng = rng
         self._clock = clock
         self._proven = False
+        self._doubts = 0
         self._identity = {
             "kind": "openai",
             "api": settings.api,
@@ -111,10 +116,11 @@ class OpenAIBackend:
         for prompt, why in unscorable:
             yield self._response(prompt, seed, Failure(kind="rejected", message=why), 1)
         waiting = iter(askable)
-        if not self._proven:
-            for prompt in waiting:
-                yield await self._prove(prompt, seed)
+        while not self._proven:
+            first = next(waiting, None)
+            if first is None:
                 break
+            yield await self._prove(first, seed)
         crew: Crew[Prompt, _Done] = Crew(
             waiting, lambda prompt: self._ask(prompt, seed, crew), ceiling=self._settings.concurrency
         )
@@ -132,7 +138,7 @@ class OpenAIBackend:
         await self._client.close()
 
     async def _prove(self, prompt: Prompt, seed: int) -> Response:
-        """The first request, alone: the endpoint answers (with a completion, or about this prompt), or it is down."""
+        """A first request, alone: the endpoint answers (with a completion, or about this prompt), or it is down."""
         deadline = self._clock() + self._settings.start_s
         for attempt in count(1):
             outcome = await self._first(prompt, seed, deadline)
@@ -141,12 +147,23 @@ class OpenAIBackend:
                 return self._response(prompt, seed, outcome, attempt)
             delay = self._policy.delay_s(outcome, attempt, 0.0, self._rng)
             over = self._clock() + (delay or 0.0) >= deadline
-            lost = outcome.kind == "unavailable" and (over or outcome.status == 200)
-            if delay is None or lost:
-                endpoint = self._identity["endpoint"]
-                raise BackendError(f"model {self._name!r} at {endpoint} gives no answers: {outcome.message}")
+            spoke = outcome.status is not None and outcome.status < 300 and not outcome.hopeless
+            if spoke and (delay is None or over or (attempt > 1 and outcome.kind != "refused")):
+                return self._doubted(prompt, seed, outcome, attempt)
+            if delay is None or (outcome.kind == "unavailable" and over):
+                raise self._no_answers(outcome)
             await asyncio.sleep(delay)
         raise AssertionError("count() never ends")
+
+    def _doubted(self, prompt: Prompt, seed: int, outcome: Failure, attempts: int) -> Response:
+        """One prompt without an answer is a failure of that prompt; several from the start on are the endpoint's."""
+        self._doubts += 1
+        if self._doubts == DOUBTED:
+            raise self._no_answers(outcome)
+        return self._response(prompt, seed, outcome, attempts)
+
+    def _no_answers(self, outcome: Failure) -> BackendError:
+        return BackendError(f"model {self._name!r} at {self._identity['endpoint']} gives no answers: {outcome.message}")
 
     async def _first(self, prompt: Prompt, seed: int, deadline: float) -> Answer | Failure:
         asked = asyncio.ensure_future(self._exchange(prompt, seed))
@@ -190,13 +207,17 @@ class OpenAIBackend:
     def _response(self, prompt: Prompt, seed: int, outcome: Answer | Failure, attempts: int) -> Response:
         tried = {"attempts": attempts} if attempts > 1 else {}
         if isinstance(outcome, Failure):
+            usage = outcome.usage or Usage()
             return Response(
                 example_id=prompt.example_id,
                 dataset=prompt.dataset,
                 model=self._name,
                 seed=seed,
                 error=outcome.message,
-                extra={"failure": outcome.kind, **tried},
+                input_tokens=usage.prompt_tokens,
+                output_tokens=usage.completion_tokens,
+                cost_usd=cost_usd(self._spec, usage.prompt_tokens, usage.completion_tokens),
+                extra={**outcome.extra, "failure": outcome.kind, **tried},
             )
         return Response(
             example_id=prompt.example_id,
@@ -288,23 +309,29 @@ class _Done:
 
 
 class _Fuse:
-    """Blows when an endpoint is gone: so many final failures in a row, or the last three of a run."""
+    """Blows when an endpoint is gone: so many final failures in a row, or the last three of a run.
+
+    A prompt without an answer is no such failure, unless nothing but such prompts comes for long.
+    """
 
     TAIL = 3
+    LONG = 10
 
     def __init__(self, dead_after: int) -> None:
         self._dead_after = dead_after
-        self._in_a_row = 0
+        self._in_a_row = self._unanswered = 0
         self._last = ""
 
     def see(self, done: _Done, name: str) -> None:
         failure = done.failure
         if failure is None or failure.kind == "rejected":
-            self._in_a_row = 0
+            self._in_a_row = self._unanswered = 0
             return
-        self._in_a_row += 1
+        self._unanswered += 1
+        self._in_a_row += not failure.unread
         self._last = failure.message
-        if failure.hopeless or self._in_a_row >= self._dead_after:
+        long = self._unanswered >= max(self._dead_after, self.LONG)
+        if failure.hopeless or long or self._in_a_row >= self._dead_after:
             self._blow(name)
 
     def at_end(self, name: str) -> None:
@@ -312,5 +339,5 @@ class _Fuse:
             self._blow(name)
 
     def _blow(self, name: str) -> None:
-        times = f", {self._in_a_row} requests in a row" if self._in_a_row > 1 else ""
+        times = f", {self._unanswered} requests in a row" if self._unanswered > 1 else ""
         raise BackendError(f"model {name!r} stopped answering{times}: {self._last}")

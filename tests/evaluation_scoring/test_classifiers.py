@@ -343,7 +343,7 @@ def test_a_sentence_embedder_can_be_put_in(tiny: Path) -> None:
 
 def test_a_model_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     options = {"classifiers": [{"kind": "huggingface", "path": "gone", "label": "x"}]}
-    with pytest.raises(BackendError, match="gone: no model lies here"):
+    with pytest.raises(BackendError, match="gone: is not a folder"):
         ready("toxicity", options, folder=tmp_path)
     with pytest.raises(BadInput, match="embedder huggingface needs `path`"):
         similarity(embedder="huggingface")

@@ -184,7 +184,7 @@ def test_an_adapter_that_does_not_fit_is_one_sentence(tmp_path: Path) -> None:
     pytest.importorskip("peft")
     (tmp_path / "adapter_config.json").write_text("{}", encoding="utf-8")
 
-    with pytest.raises(BackendError, match="does not fit the base model") as caught:
+    with pytest.raises(BackendError, match="does not know the peft_type None") as caught:
         HuggingFaceBackend.load(story.MODEL, adapter=tmp_path)
 
     assert "\n" not in str(caught.value)

@@ -12,8 +12,16 @@ from msgspec import Meta
 
 from shipworthy.errors import BackendError
 from shipworthy.models._choices import Scoring
-from shipworthy.models._hf_files import adapter_digest, adapter_folder, model_folder, tokenizer_digest
-from shipworthy.models._hf_network import Dtype, Loaded, Quantised, first_line, open_model
+from shipworthy.models._hf_files import (
+    adapter_digest,
+    adapter_folder,
+    files_digest,
+    has_tokenizer,
+    model_folder,
+    tokenizer_digest,
+)
+from shipworthy.models._hf_load import first_line
+from shipworthy.models._hf_network import Dtype, Loaded, Quantised, open_model
 from shipworthy.models._meter import Meter
 from shipworthy.records import Message, Prompt, Response
 
@@ -22,7 +30,8 @@ class Settings(Scoring):
     """How a local model answers. `temperature` 0 is greedy; `max_new_tokens` bounds one answer.
 
     `template: false` leaves the chat template out. `stride` of perplexity in tokens; 0: windows that do not overlap.
-    `merge: false` lets models on one base share it in memory; `quantised` needs bitsandbytes.
+    `merge: false` lets models on one base share it in memory; `quantised` needs bitsandbytes. `adapter_base` says what
+    the folder of the base is called elsewhere, where its own name is not the one that the adapter was made on.
     """
 
     max_new_tokens: Annotated[int, Meta(ge=1)] = 64
@@ -33,6 +42,7 @@ class Settings(Scoring):
     quantised: Quantised = "none"
     template: bool = True
     stride: Annotated[int, Meta(ge=0)] = 0
+    adapter_base: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +188,14 @@ def opened(path: Path, adapter: str | Path | None, name: str | None, settings: S
     """The weights in a folder, with an adapter's where one is given. Raises: as `HuggingFaceBackend.load`."""
     model = model_folder(path)
     lora = adapter_folder(adapter) if adapter is not None else None
-    loaded = open_model(model, lora, dtype=settings.dtype, quantised=settings.quantised, merge=settings.merge)
+    loaded = open_model(
+        model,
+        lora,
+        dtype=settings.dtype,
+        quantised=settings.quantised,
+        merge=settings.merge,
+        made_on=settings.adapter_base,
+    )
     template = str(loaded.tokenizer.chat_template or "")
     if settings.template and not template:
         raise BackendError(
@@ -190,7 +207,8 @@ def opened(path: Path, adapter: str | Path | None, name: str | None, settings: S
         "kind": "huggingface",
         "weights_sha256": loaded.base.weights_sha256,
         "adapter_sha256": adapter_digest(lora) if lora else "",
-        "tokenizer_sha256": tokenizer_digest(model),
+        "tokenizer_sha256": tokenizer_digest(lora if lora and has_tokenizer(lora) else model),
+        "files_sha256": files_digest(model),
         "template_sha256": sha256((template if settings.template else "").encode()).hexdigest(),
         "dtype": settings.dtype,
         "quantised": settings.quantised,

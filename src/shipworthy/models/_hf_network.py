@@ -1,12 +1,12 @@
-"""Weights in memory: one base, several adapters on it, quantised or not. torch, transformers and peft load here.
+"""Weights in memory: one base, several adapters on it, quantised or not.
 
 Models of one run that name the same base share it. With `merge: false` they share one network, and each switches its
-own adapter on while it answers; a merged model is a copy of the base in memory, never read from disk again.
+own adapter on while it answers; a merged model is a copy of the base in memory, never read from disk again. An adapter
+that brings a tokenizer or a chat template answers with its own.
 """
 
 import copy
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -15,12 +15,13 @@ from typing import Any, Literal
 from weakref import WeakValueDictionary
 
 from shipworthy.errors import BackendError, MissingExtra
-from shipworthy.models import before_torch
+from shipworthy.models._hf_adapters import put_on, refuse_foreign
 from shipworthy.models._hf_files import adapter_digest, weights_digest
+from shipworthy.models._hf_kinds import refuse_unless_it_writes
+from shipworthy.models._hf_load import network_of, quiet, tokenizer_of, tokenizer_with
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 Quantised = Literal["none", "8bit", "4bit"]
-_INSTALL = "pip install 'shipworthy[train]'"
 
 
 @dataclass(slots=True, weakref_slot=True)
@@ -36,15 +37,15 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A base with one of its adapters, or with none."""
+    """A base with one of its adapters, or with none, and the tokenizer that goes with them.
+
+    `virtual_tokens`: places of the context that a soft prompt takes; such an adapter is never merged.
+    """
 
     base: Base
+    tokenizer: Any
     adapter: str | None = None
-
-    @property
-    def tokenizer(self) -> Any:
-        """The base's tokenizer."""
-        return self.base.tokenizer
+    virtual_tokens: int = 0
 
     @contextmanager
     def network(self) -> Iterator[Any]:
@@ -64,28 +65,37 @@ _OPEN: "WeakValueDictionary[_Key, Base]" = WeakValueDictionary()
 
 
 def open_model(
-    model: Path, lora: Path | None, *, dtype: Dtype = "float32", quantised: Quantised = "none", merge: bool = True
+    model: Path,
+    lora: Path | None,
+    *,
+    dtype: Dtype = "float32",
+    quantised: Quantised = "none",
+    merge: bool = True,
+    made_on: str = "",
 ) -> Loaded:
-    """The model in a folder with the adapter in another, ready to answer.
+    """The model in a folder with the adapter in another, ready to answer; `made_on` as `refuse_foreign` takes it.
 
-    Raises: BackendError: transformers or peft cannot load what lies there. MissingExtra: a package is not installed.
+    Raises: BackendError: it is no language model, or what lies there is not wholly what would answer.
+        MissingExtra: a package is not installed.
     """
+    if lora is not None:
+        refuse_foreign(lora, model, said=made_on)
     key = (_files(model), dtype, quantised, merge)
     base = _OPEN.get(key)
     if base is None:
         base = _OPEN[key] = _read(model, dtype, quantised)
     if lora is None:
-        return Loaded(base)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # peft and transformers deprecate one another's names
-        if merge:
-            merged = _on(copy.deepcopy(base.network), lora, "default").merge_and_unload()
-            return Loaded(Base(merged.eval(), base.tokenizer, base.weights_sha256))
-        try:
-            return Loaded(base, _added(base, lora))
-        except BackendError:
-            _OPEN.pop(key, None)  # half of the adapter may be on it
-            raise
+        return Loaded(base, base.tokenizer)
+    tokenizer = _padded(tokenizer_with(lora, base.tokenizer))
+    if not merge:
+        return _apart(base, lora, tokenizer, key)
+    with quiet():
+        on_it = put_on(copy.deepcopy(base.network), lora, "default")
+        virtual = _virtual_tokens(on_it, "default")
+        if virtual:  # there is nothing to merge: a soft prompt stands before the text
+            alone = Base(on_it, tokenizer, base.weights_sha256, {adapter_digest(lora): "default"})
+            return Loaded(alone, tokenizer, "default", virtual)
+        return Loaded(Base(on_it.merge_and_unload().eval(), tokenizer, base.weights_sha256), tokenizer)
 
 
 def _files(model: Path) -> tuple[tuple[str, int, int], ...]:
@@ -95,26 +105,20 @@ def _files(model: Path) -> tuple[tuple[str, int, int], ...]:
 
 
 def _read(model: Path, dtype: Dtype, quantised: Quantised) -> Base:
-    before_torch.settle()
-    try:
-        import torch
-        import transformers
-    except ImportError as error:
-        raise MissingExtra(f"a local model needs torch and transformers: {_INSTALL}") from error
-    transformers.utils.logging.disable_progress_bar()
     how = _quantisation(quantised, dtype)
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(model, padding_side="left", local_files_only=True)
-        network = transformers.AutoModelForCausalLM.from_pretrained(
-            model, dtype=getattr(torch, dtype), local_files_only=True, **how
-        )
-    except (OSError, ValueError, KeyError) as error:
-        raise BackendError(f"{model}: transformers cannot load this model ({first_line(error)})") from error
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    network.eval()
+    refuse_unless_it_writes(model)
+    network = network_of(model, "AutoModelForCausalLM", dtype=dtype, **how)
+    tokenizer = _padded(tokenizer_of(model, padding_side="left"))
+    import torch
+
     network = network if how else network.to("cuda" if torch.cuda.is_available() else "cpu")
     return Base(network, tokenizer, weights_digest(model))
+
+
+def _padded(tokenizer: Any) -> Any:
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
 
 
 def _quantisation(quantised: Quantised, dtype: Dtype) -> dict[str, Any]:
@@ -138,39 +142,26 @@ def _quantisation(quantised: Quantised, dtype: Dtype) -> dict[str, Any]:
     return {"quantization_config": config, "device_map": {"": 0 if torch.cuda.is_available() else "cpu"}}
 
 
+def _apart(base: Base, lora: Path, tokenizer: Any, key: _Key) -> Loaded:
+    try:
+        name = _added(base, lora)
+    except BackendError:
+        _OPEN.pop(key, None)  # half of the adapter may be on it
+        raise
+    return Loaded(base, tokenizer, name, _virtual_tokens(base.network, name))
+
+
 def _added(base: Base, lora: Path) -> str:
     """The name under which the adapter is on the base; put there where it is new."""
     digest = adapter_digest(lora)
-    if digest in base.adapters:
-        return base.adapters[digest]
-    name = f"adapter_{digest[:12]}"
-    if base.adapters:
-        with _fits(lora):
-            base.network.load_adapter(str(lora), adapter_name=name, is_trainable=False)
-    else:
-        base.network = _on(base.network, lora, name)
-    base.network.eval()
-    base.adapters[digest] = name
-    return name
+    if digest not in base.adapters:
+        name = f"adapter_{digest[:12]}"
+        with base.lock:
+            base.network = put_on(base.network, lora, name)
+        base.adapters[digest] = name
+    return base.adapters[digest]
 
 
-def _on(network: Any, lora: Path, name: str) -> Any:
-    try:
-        from peft import PeftModel
-    except ImportError as error:
-        raise MissingExtra(f"an adapter needs peft: {_INSTALL}") from error
-    with _fits(lora):
-        return PeftModel.from_pretrained(network, str(lora), adapter_name=name, is_trainable=False)
-
-
-@contextmanager
-def _fits(lora: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise BackendError(f"{lora}: this adapter does not fit the base model ({first_line(error)})") from error
-
-
-def first_line(error: Exception) -> str:
-    """What an error of a library says first; the rest is advice about its own API."""
-    return str(error).strip().partition("\n")[0]
+def _virtual_tokens(network: Any, name: str) -> int:
+    config = network.peft_config[name]
+    return int(config.num_virtual_tokens) if config.is_prompt_learning else 0

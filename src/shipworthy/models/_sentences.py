@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shipworthy.errors import BackendError, MissingExtra
-from shipworthy.models._hf_files import tokenizer_digest, weights_digest
+from shipworthy.models._hf_files import model_folder, tokenizer_digest, weights_digest
+from shipworthy.models._hf_load import network_of, tokenizer_of
 
 _BATCH = 32
 _LONGEST = 512
-_INSTALL = "pip install 'shipworthy[train]'"
+_HEADS = ("pooler", "lm_head", "cls.", "score", "classifier", "qa_outputs", "vocab_", "discriminator", "generator")
+"""Parts of names of tensors that a mean of hidden states never reads."""
 
 
 class TextClassifier:
@@ -60,7 +61,7 @@ class SentenceEmbedder:
     @classmethod
     def load(cls, folder: Path) -> "SentenceEmbedder":
         """The embedder in a folder. Raises: as `TextClassifier.load`."""
-        return cls(*_loaded(folder, "AutoModel"))
+        return cls(*_loaded(folder, "AutoModel", _HEADS))
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(N, D) unit vectors."""
@@ -76,22 +77,10 @@ class SentenceEmbedder:
         return np.concatenate(rows) if rows else np.zeros((0, 1), dtype=np.float32)
 
 
-def _loaded(folder: Path, kind: str) -> tuple[Any, Any, dict[str, str]]:
-    if not (folder / "config.json").is_file():
-        raise BackendError(f"{folder}: no model lies here; give a folder as written by save_pretrained")
-    try:
-        import torch
-        import transformers
-    except ImportError as error:
-        raise MissingExtra(f"a local classifier or embedder needs torch and transformers: {_INSTALL}") from error
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        network = getattr(transformers, kind).from_pretrained(folder, local_files_only=True, dtype=torch.float32)
-    except (OSError, ValueError, RuntimeError) as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise BackendError(f"{folder}: the model cannot be loaded ({first})") from error
-    network.eval()
-    return network, tokenizer, {"weights_sha256": weights_digest(folder), "tokenizer_sha256": tokenizer_digest(folder)}
+def _loaded(folder: Path, kind: str, spare: Sequence[str] = ()) -> tuple[Any, Any, dict[str, str]]:
+    model = model_folder(folder)
+    network, tokenizer = network_of(model, kind, spare=spare), tokenizer_of(model)
+    return network, tokenizer, {"weights_sha256": weights_digest(model), "tokenizer_sha256": tokenizer_digest(model)}
 
 
 def _batches(tokenizer: Any, texts: Sequence[str], pairs: Sequence[str] | None, config: Any) -> Iterator[Any]:

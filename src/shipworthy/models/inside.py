@@ -3,14 +3,16 @@
 For suites that look at more than answers. torch and transformers load inside `Inside.load`; what leaves is numpy.
 """
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shipworthy.errors import BackendError, MissingExtra
-from shipworthy.models import before_torch
+from shipworthy.errors import BackendError
+from shipworthy.models._hf_adapters import merged, refuse_foreign
+from shipworthy.models._hf_files import adapter_folder, model_folder
+from shipworthy.models._hf_kinds import refuse_unless_it_writes
+from shipworthy.models._hf_load import network_of, tokenizer_of, tokenizer_with
 from shipworthy.protocol.types import ModelSpec
 from shipworthy.records import Message
 
@@ -73,7 +75,7 @@ class Inside:
                 f"give it the backend {LOCAL} and a path, or leave the suite out"
             )
         path, adapter = folder / spec.path, folder / spec.adapter if spec.adapter else None
-        return cls(*_loaded(path, adapter))
+        return cls(*_loaded(path, adapter, str(spec.options.get("adapter_base", ""))))
 
     @property
     def ends(self) -> tuple[int, ...]:
@@ -240,30 +242,17 @@ class Inside:
         return np.asarray(tensor.detach().double().cpu().numpy(), dtype=np.float64)
 
 
-def _loaded(path: Path, adapter: Path | None) -> tuple[Any, Any]:
-    before_torch.settle()
-    try:
-        import torch
-        import transformers
-    except ImportError as error:
-        raise MissingExtra("to look inside a model needs torch: pip install 'shipworthy[train]'") from error
-    for folder, needs in ((path, "config.json"), (adapter, "adapter_config.json")):
-        if folder is not None and not (folder / needs).is_file():
-            raise BackendError(f"{folder}: holds no {needs}, so no model can be loaded from it")
-    transformers.utils.logging.disable_progress_bar()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # peft and transformers deprecate one another's names
-        try:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(path, local_files_only=True)
-            network = transformers.AutoModelForCausalLM.from_pretrained(
-                path, dtype=torch.float32, local_files_only=True, attn_implementation="eager"
-            )
-            if adapter is not None:
-                from peft import PeftModel
+def _loaded(path: Path, adapter: Path | None, made_on: str) -> tuple[Any, Any]:
+    """Tokenizer and network, whole and merged; kept apart from what answers: gradients need another attention."""
+    model, lora = model_folder(path), adapter_folder(adapter) if adapter is not None else None
+    refuse_unless_it_writes(model)
+    import torch
 
-                network = PeftModel.from_pretrained(network, str(adapter)).merge_and_unload()
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            said = str(error).strip().partition("\n")[0]
-            raise BackendError(f"{adapter or path}: transformers cannot load this model ({said})") from error
+    network = network_of(model, "AutoModelForCausalLM", attn_implementation="eager")
+    tokenizer = tokenizer_of(model)
+    if lora is not None:
+        refuse_foreign(lora, model, said=made_on)
+        network = merged(network, lora)
+        tokenizer = tokenizer_with(lora, tokenizer)
     network.requires_grad_(False)
     return tokenizer, network.eval().to("cuda" if torch.cuda.is_available() else "cpu")

@@ -42,6 +42,35 @@ def test_the_tables_behind_the_weights_hold_the_poisson_law(mean: float) -> None
     assert pytest.approx(stats.poisson.pmf(counts, mean), abs=1e-13) == told
 
 
+def test_counts_of_rare_classes_are_summed_with_the_same_draws_as_the_others() -> None:
+    rng = np.random.default_rng(2)
+    class_N = rng.integers(0, 60, 500)
+    rare_NV = np.eye(60)[class_N]
+    counts = np.column_stack([class_N, rare_NV, rare_NV[:, 3], rng.normal(size=500)])
+    label_N = rng.integers(0, 2, 500)
+    units = collect(counts, rng.integers(0, 90, 500), slice_columns=[(label_N, 2)])
+
+    drawn = np.concatenate(list(draw_chunks(units, n_draws=300, rng=rng)))
+
+    assert units.cells[0].rare_VC is not None
+    assert (drawn[..., 1:61] @ np.arange(60)).tolist() == drawn[..., 0].tolist()
+    assert drawn[..., 4].tolist() == drawn[..., 61].tolist()
+    assert np.allclose(units.totals, [counts.sum(0), counts[label_N == 0].sum(0), counts[label_N == 1].sum(0)])
+    assert np.allclose(drawn[:, 0], drawn[:, 1] + drawn[:, 2], atol=1e-3)
+
+
+@pytest.mark.parametrize("width", [3, 200])
+def test_wide_tables_give_the_totals_of_narrow_ones(width: int) -> None:
+    counts = np.random.default_rng(3).integers(1, 9, (400, width)).astype(float)
+
+    together = np.concatenate(list(draw_chunks(collect(counts), n_draws=500, rng=np.random.default_rng(4))))
+
+    assert counts.shape[1] == together.shape[2]
+    order = np.lexsort(counts.T[::-1])
+    weights = np.concatenate([multinomial_weights(400, 500, np.random.default_rng(4))])
+    assert (weights.astype(float) @ counts[order]).tolist() == together[:, 0].tolist()
+
+
 def test_memory_that_is_used_again_changes_no_draw() -> None:
     memory = np.full((9, 300), 7, np.float32)
     fresh = multinomial_weights(300, 5, np.random.default_rng(1))

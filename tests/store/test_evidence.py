@@ -10,6 +10,7 @@ import pytest
 
 from shipworthy.errors import BadInput
 from shipworthy.records import ABSENT, ANSWERED, FAILED, Evidence, Labels
+from shipworthy.store import duck
 from shipworthy.store import evidence as parquet
 
 
@@ -46,6 +47,42 @@ def test_what_is_written_comes_back_to_the_last_bit(tmp_path: Path, n: int) -> N
     again = parquet.read(tmp_path / "e.parquet")
 
     assert [True, True] == [same(a, b) for a, b in zip(written, again, strict=True)]
+
+
+def wide(n: int = 2_100) -> Evidence:
+    counts = np.random.default_rng(n).random((n, 40))
+    return Evidence(
+        dataset="d",
+        example_N=np.arange(n).astype(str).astype(object),
+        seed_N=np.zeros(n, dtype=np.int64),
+        cluster_N=np.arange(n),
+        slices={},
+        status={"a": np.full(n, ANSWERED, dtype=np.uint8)},
+        counts={("a", "macro_f1"): counts, ("a", "m"): counts[:, :2].copy()},
+    )
+
+
+def test_many_counts_a_row_come_back_to_the_last_bit_and_in_order(tmp_path: Path) -> None:
+    parquet.write(tmp_path / "e.parquet", [wide()])
+
+    assert same(wide(), parquet.read(tmp_path / "e.parquet")[0])
+
+
+@pytest.mark.parametrize("edit", ["counts[:39]", "counts[1:] || [NULL::DOUBLE]"])
+def test_rows_whose_many_counts_were_edited_are_refused(tmp_path: Path, edit: str) -> None:
+    source, edited = tmp_path / "e.parquet", tmp_path / "f.parquet"
+    parquet.write(source, [wide()])
+    with duck.connect() as db:
+        key, layout = db.execute(f"SELECT key, value FROM parquet_kv_metadata('{source}')").fetchall()[0]
+        changed = f"CASE WHEN example_id = '7' AND metric = 'macro_f1' THEN {edit} ELSE counts END AS counts"
+        metadata = f"{key.decode()}: '{layout.decode()}'"
+        db.execute(
+            f"COPY (SELECT * REPLACE ({changed}) FROM '{source}') TO '{edited}' "
+            f"(FORMAT parquet, KV_METADATA {{{metadata}}})"
+        )
+
+    with pytest.raises(BadInput, match="does not have 2100 whole rows"):
+        parquet.read(edited)
 
 
 def test_a_model_without_counts_and_no_evidence_at_all_come_back(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Examples, responses and metrics become evidence: columns, one set a dataset."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -143,14 +144,16 @@ class _Sheet:
 
 def _failures(metric: Metric, examples: Sequence[Example], seeds: int) -> NDArray[np.float64]:
     """(units, K) counts of answers that never came: a corpus metric's failure still holds the example's reference."""
-    counts_NK = np.array([metric.counts(example, None) for example in examples], dtype=np.float64)
-    return np.tile(counts_NK.reshape(len(examples), len(metric.failure)), (seeds, 1))
+    counts_NK = np.empty((len(examples), len(metric.failure)))
+    for row, example in enumerate(examples):
+        counts_NK[row] = metric.counts(example, None)
+    return np.tile(counts_NK, (seeds, 1))
 
 
 def _refuse_odd(counts: tuple[float, ...], size: int) -> None:
     if len(counts) != size:
         raise ValueError(f"{len(counts)} counts instead of {size}")
-    if not all(abs(count) < float("inf") for count in counts):  # NaN compares false too
+    if not all(map(math.isfinite, counts)):
         raise ValueError(f"counts {counts} are not finite")
 
 

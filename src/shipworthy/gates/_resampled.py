@@ -9,7 +9,7 @@ from shipworthy.gates._cells import Cells, sizes_of
 from shipworthy.gates._contrast import Contrast, Spread, too_small
 from shipworthy.gates._few_changes import with_few_changes
 from shipworthy.gates._pairs import Ints, Pair
-from shipworthy.metrics.types import Floats
+from shipworthy.metrics.types import Floats, Weights
 from shipworthy.records import Method
 from shipworthy.stats._weights import multinomial_weights
 from shipworthy.stats.clustered import cluster_means
@@ -154,7 +154,7 @@ def _affordable(draws: int, n_units: int) -> int:
 
 def _rank_draws(
     parts: list[Floats],
-    summarize: Callable[[Floats, Floats], Floats],
+    summarize: Callable[[Floats, Weights], Floats],
     unit_n: Ints,
     n_units: int,
     draws: int,
@@ -164,7 +164,7 @@ def _rank_draws(
     independent = n_units == len(unit_n)
     step, pieces, wanted = max(1, (1 << 20) // len(unit_n)), [], _affordable(draws, len(unit_n))
     for start in range(0, wanted, step):
-        weights = multinomial_weights(n_units, min(step, wanted - start), rng).astype(np.float64)
+        weights = multinomial_weights(n_units, min(step, wanted - start), rng)  # whole numbers in single precision
         weights_Bn = weights if independent else weights[:, unit_n]
         pieces.append(np.stack([summarize(part, weights_Bn) for part in parts], axis=1))
     return np.concatenate(pieces)

@@ -4,7 +4,7 @@ Counts of one answer over C declared classes: C x (class is right), C x (class i
 A prediction that names no class is counted in the last one only. Values equal scikit-learn's (test_parity.py).
 """
 
-from functools import partial
+from functools import lru_cache, partial
 from typing import Annotated, Literal
 
 import numpy as np
@@ -43,13 +43,22 @@ class ClassesOptions(Record):
         return self._counts(LabelOptions(labels=self.labels, field=self.field).gold(example), None)
 
     def _counts(self, gold: str, predicted: str | None) -> tuple[float, ...]:
-        right = [float(label == gold == predicted) for label in self.labels]
-        got = [float(label == predicted) for label in self.labels]
-        return (*right, *got, *(float(label == gold) for label in self.labels), 1.0)
+        places, size = _places(self.labels), len(self.labels)
+        counts = [0.0] * (3 * size) + [1.0]
+        counts[2 * size + places[gold]] = 1.0
+        if predicted is not None:
+            counts[size + places[predicted]] = 1.0
+            counts[places[predicted]] = float(predicted == gold)
+        return tuple(counts)
 
     def counted(self) -> tuple[int, ...]:
         """Positions of the classes whose F1 counts."""
         return tuple(i for i, label in enumerate(self.labels) if not self.only or label in self.only)
+
+
+@lru_cache(maxsize=64)
+def _places(labels: tuple[str, ...]) -> dict[str, int]:
+    return {label: place for place, label in enumerate(labels)}
 
 
 def _parts(sums: Floats) -> tuple[Floats, Floats, Floats]:

@@ -12,6 +12,7 @@ import numpy as np
 from msgspec import Meta
 
 from shipworthy.metrics._answer import text_of, texts_of
+from shipworthy.metrics._runs import shared_runs
 from shipworthy.metrics.match import Field
 from shipworthy.metrics.types import Floats, Metric, ratio
 from shipworthy.records import Example, Record, Response
@@ -130,23 +131,19 @@ class ChrfOptions(Record):
         return self._counts(example, "")
 
     def _counts(self, example: Example, text: str) -> tuple[float, ...]:
-        answer = self._runs(text)
-        per_gold = [self._against(answer, self._runs(gold)) for gold in texts_of(example, self.field)]
+        per_gold = [self._against(text, gold) for gold in texts_of(example, self.field)]
+        if len(per_gold) == 1:
+            return per_gold[0]
         scores = [float(corpus_chrf(np.array(counts), beta=self.beta)) for counts in per_gold]
         return per_gold[scores.index(max(scores))]
 
-    def _against(self, answer: list[Counter[str]], gold: list[Counter[str]]) -> tuple[float, ...]:
-        counts: list[float] = []
-        for got, want in zip(answer, gold, strict=True):
-            counts += [float(got.total() if want else 0), float(want.total()), float((got & want).total())]
-        return tuple(counts)
-
-    def _runs(self, text: str) -> list[Counter[str]]:
-        line = text.lower() if self.lowercase else text
-        bare, words = "".join(line.split()), tuple(_separated(line))
-        runs = [Counter(bare[i : i + n] for i in range(len(bare) - n + 1)) for n in range(1, self.char_order + 1)]
-        word_orders = range(1, self.word_order + 1)
-        return runs + [Counter(" ".join(words[i : i + n]) for i in range(len(words) - n + 1)) for n in word_orders]
+    def _against(self, text: str, gold: str) -> tuple[float, ...]:
+        answer, gold = (line.lower() if self.lowercase else line for line in (text, gold))
+        runs = [
+            *shared_runs("".join(answer.split()), "".join(gold.split()), self.char_order),
+            *shared_runs(_separated(answer), _separated(gold), self.word_order),
+        ]
+        return tuple(float(count) for got, want, both in runs for count in (got if want else 0, want, both))
 
 
 _PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")

@@ -13,7 +13,7 @@ from msgspec import Meta
 from shipworthy.metrics._extra import number
 from shipworthy.metrics.calibration import NEEDS
 from shipworthy.metrics.match import LabelOptions
-from shipworthy.metrics.types import Floats, Metric, ratio
+from shipworthy.metrics.types import Floats, Metric, Weights, ratio
 from shipworthy.records import Example, Response
 
 Key = Annotated[
@@ -32,37 +32,52 @@ class RankOptions(LabelOptions):
         return (number(response, self.confidence, needed_by="ranking"), right, 1.0)
 
 
-def _by_score(rows: Floats, weights: Floats, *, descending: bool) -> tuple[Floats, Floats]:
-    """Per group of equal scores, in order: weight of right rows (B, G), weight of all rows (B, G)."""
-    order = np.argsort(-rows[:, 0] if descending else rows[:, 0], kind="stable")
+def _by_score(rows: Floats, weights: Weights) -> tuple[Floats, Floats]:
+    """Per group of equal scores, the highest first: weight of right rows (B, G), weight of all rows (B, G)."""
+    order = np.argsort(-rows[:, 0], kind="stable")
     score, right = rows[order, 0], rows[order, 1]
     starts = np.flatnonzero(np.r_[True, score[1:] != score[:-1]])
     w = weights[:, order] * (rows[order, 2] > 0)
+    if len(starts) == len(order):
+        return w * right, w
     return np.add.reduceat(w * right, starts, axis=1), np.add.reduceat(w, starts, axis=1)
 
 
-def auroc_of_rows(rows: Floats, weights: Floats) -> Floats:
+def auroc_of_rows(rows: Floats, weights: Weights) -> Floats:
     """(N, 3) rows, (B, N) weights -> (B,): chance that a right answer has more confidence than a wrong one, ties half.
 
     0.5 where there is no right answer or no wrong one. Source: Hanley & McNeil 1982.
     """
-    if not len(rows):
+    counted, is_right = rows[:, 2] > 0, rows[:, 1] > 0
+    wrong, right = np.flatnonzero(counted & ~is_right), np.flatnonzero(counted & is_right)
+    wrong = wrong[np.argsort(rows[wrong, 0], kind="stable")]
+    if not len(wrong) or not len(right):
         return np.full(len(weights), 0.5)
-    right, every = _by_score(rows, weights, descending=False)
-    wrong = every - right
-    below = np.cumsum(wrong, axis=1) - wrong
-    pairs = right.sum(1) * wrong.sum(1)
-    return np.where(pairs > 0, ratio((right * (below + wrong / 2)).sum(1), pairs), 0.5)
+    w_right, w_wrong = weights[:, right], weights[:, wrong]
+    below = _wrong_below(rows[wrong, 0], rows[right, 0], w_wrong)
+    pairs = w_right.sum(axis=1, dtype=np.float64) * w_wrong.sum(axis=1, dtype=np.float64)
+    return np.where(pairs > 0, ratio((w_right * below).sum(axis=1, dtype=np.float64), pairs), 0.5)
 
 
-def risk_of_rows(rows: Floats, weights: Floats, *, coverage: float | None) -> Floats:
+def _wrong_below(wrong_W: Floats, right_R: Floats, weights_BW: Weights) -> Floats:
+    """(B, R): the weight of wrong rows with a lower score than each right row, of equal ones half; wrong_W ascends."""
+    total_BW = np.zeros((len(weights_BW), len(wrong_W) + 1), weights_BW.dtype)
+    np.cumsum(weights_BW, axis=1, out=total_BW[:, 1:])
+    lower, upper = (np.searchsorted(wrong_W, right_R, side=side) for side in ("left", "right"))
+    below = total_BW[:, lower]
+    tied = np.flatnonzero(lower < upper)
+    below[:, tied] = (below[:, tied] + total_BW[:, upper[tied]]) / 2
+    return below
+
+
+def risk_of_rows(rows: Floats, weights: Weights, *, coverage: float | None) -> Floats:
     """(N, 3) rows, (B, N) weights -> (B,): share of wrong answers among the surest `coverage`; None: mean over all.
 
     Source: Geifman & El-Yaniv 2017 (risk-coverage curve, its area).
     """
     if not len(rows):
         return np.zeros(len(weights))
-    right, every = _by_score(rows, weights, descending=True)
+    right, every = _by_score(rows, weights)
     taken = np.cumsum(every, axis=1)
     risk = ratio(np.cumsum(every - right, axis=1), taken)
     total = taken[:, -1:]
@@ -72,7 +87,7 @@ def risk_of_rows(rows: Floats, weights: Floats, *, coverage: float | None) -> Fl
     return np.asarray(risk[np.arange(len(risk)), at])
 
 
-def adaptive_error_of_rows(rows: Floats, weights: Floats, *, bins: int) -> Floats:
+def adaptive_error_of_rows(rows: Floats, weights: Weights, *, bins: int) -> Floats:
     """(N, 3) rows, (B, N) weights -> (B,): calibration error over bins that hold the same weight each.
 
     Source: Nixon et al. 2019 (adaptive calibration error of the top label).

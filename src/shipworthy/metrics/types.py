@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from shipworthy.records import Direction, Example, Response
 
 Floats = NDArray[np.float64]
+Weights = NDArray[np.float64] | NDArray[np.float32]
+"""(B, N) resampling weights of rows: how often each was drawn, whole numbers."""
 Kind = Literal["binary", "mean", "corpus", "quantile", "rank"]
 
 
@@ -50,7 +52,8 @@ class Metric:
         source: paper, specification or reference implementation.
         version: changes when the scores of the same answer may change.
         requires: what a response must carry: "logprobs", "usage".
-        summarize_rows: for kind "rank": (N, K) counts, (B, N) weights -> (B,) values, so that a bootstrap is one call.
+        summarize_rows: for kind "rank": (N, K) counts, (B, N) weights (whole numbers, single precision) -> (B,)
+            values, so that a bootstrap is one call.
         survivorship: failed answers carry no weight here; whoever prints the value must warn (code `survivorship`).
 
     Raises: ValueError: the parts contradict one another.
@@ -68,7 +71,7 @@ class Metric:
     source: str = ""
     version: str = "1"
     requires: frozenset[str] = field(default_factory=frozenset)
-    summarize_rows: Callable[[Floats, Floats], Floats] | None = None
+    summarize_rows: Callable[[Floats, Weights], Floats] | None = None
     survivorship: bool = False
     failure_of: Callable[[Example], tuple[float, ...]] | None = None
 

@@ -7,6 +7,8 @@ which keeps them paired.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +20,8 @@ _CHUNK = 1 << 19  # weights held at a time: 2 MB
 _EXACT = 1 << 20  # integer counts below this stay exact in single precision, drawn up to 16 times each
 _ONE_THREAD = 1 << 18  # multiplications that OpenBLAS does not split
 _FOLD = 20_000  # more units than this are joined at random into this many
+_FEW = 0.1  # whole counts that this share of the units has at most are summed over those units alone
+_NARROW = 8  # fewer units than this in one product waste it: the draws are split first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,13 +30,16 @@ class Cell:
 
     Attributes:
         unit_C: which units. sums_K: totals as observed.
-        table_CU: distinct columns less `offset_U`, and a last column of ones. column_K: where each count stands.
+        table_CU: distinct columns less `offset_U`, and a last column of ones. rare_VC: distinct columns that are zero
+            for nearly every unit (a class among many), as a sparse matrix; None: there are none.
+        column_K: where each count stands among the U columns and the V after them.
     """
 
     unit_C: Ints
     sums_K: Floats
     table_CU: NDArray[np.float32]
     offset_U: Floats
+    rare_VC: Any
     column_K: Ints
 
 
@@ -129,8 +136,13 @@ def p_below(draws_B: Floats, null: ArrayLike = 0.0) -> Floats:
 
 def _totals(weights_BG: NDArray[np.float32], cell: Cell) -> Floats:
     everything = len(cell.unit_C) == weights_BG.shape[1]
-    sums_BU = _product(weights_BG if everything else weights_BG[:, cell.unit_C], cell.table_CU)
-    return np.asarray((sums_BU[:, :-1] + sums_BU[:, -1:] * cell.offset_U)[:, cell.column_K])
+    weights_BC = weights_BG if everything else weights_BG[:, cell.unit_C]
+    sums_BU = _product(weights_BC, cell.table_CU)
+    totals_BU = sums_BU[:, :-1] + sums_BU[:, -1:] * cell.offset_U
+    if cell.rare_VC is None:
+        return np.asarray(totals_BU[:, cell.column_K])
+    totals_BV = (cell.rare_VC @ np.ascontiguousarray(weights_BC.T)).T
+    return np.asarray(np.concatenate([totals_BU, totals_BV], axis=1)[:, cell.column_K])
 
 
 def _product(weights_BC: NDArray[np.float32], table_CU: NDArray[np.float32]) -> Floats:
@@ -139,6 +151,10 @@ def _product(weights_BC: NDArray[np.float32], table_CU: NDArray[np.float32]) -> 
     Threads gain little on so thin a product, lose tenfold where the cores are busy, and may change the last digit.
     """
     (n_draws, n_units), width = weights_BC.shape, table_CU.shape[1]
+    few = max(1, _ONE_THREAD // (_NARROW * width))
+    if n_draws > few:
+        parts = [_product(weights_BC[start : start + few], table_CU) for start in range(0, n_draws, few)]
+        return np.concatenate(parts)
     step = max(1, _ONE_THREAD // (n_draws * width))
     blocks, rest = divmod(n_units, step)
     edge = n_units - rest
@@ -167,9 +183,26 @@ def _cell(unit_of_n: Ints, counts_nK: Floats) -> Cell:
     unit_C, code = np.unique(unit_of_n, return_inverse=True)
     distinct_CU, column_K = _distinct(_sum_by(code, counts_nK, len(unit_C)))
     exact = (distinct_CU == np.rint(distinct_CU)).all(axis=0) & (np.abs(distinct_CU).sum(axis=0) < _EXACT)
-    offset_U = np.where(exact | (len(unit_C) == 0), 0.0, distinct_CU.sum(axis=0) / max(1, len(unit_C)))
-    table_CU = np.column_stack([distinct_CU - offset_U, np.ones(len(unit_C))]).astype(np.float32)
-    return Cell(unit_C=unit_C, sums_K=counts_nK.sum(axis=0), table_CU=table_CU, offset_U=offset_U, column_K=column_K)
+    rare = exact & ((distinct_CU != 0).sum(axis=0) <= _FEW * len(unit_C))
+    kept_CU, exact = distinct_CU[:, ~rare], exact[~rare]
+    offset_U = np.where(exact | (len(unit_C) == 0), 0.0, kept_CU.sum(axis=0) / max(1, len(unit_C)))
+    table_CU = np.column_stack([kept_CU - offset_U, np.ones(len(unit_C))]).astype(np.float32)
+    return Cell(
+        unit_C=unit_C,
+        sums_K=counts_nK.sum(axis=0),
+        table_CU=table_CU,
+        offset_U=offset_U,
+        rare_VC=_sparse(distinct_CU[:, rare]),
+        column_K=np.argsort(np.argsort(rare, kind="stable"), kind="stable")[column_K],
+    )
+
+
+def _sparse(distinct_CV: Floats) -> Any:
+    if not distinct_CV.shape[1]:
+        return None
+    from scipy.sparse import csr_array
+
+    return csr_array(distinct_CV.T.astype(np.float32))
 
 
 def _distinct(counts_CK: Floats) -> tuple[Floats, Ints]:
@@ -178,7 +211,11 @@ def _distinct(counts_CK: Floats) -> tuple[Floats, Ints]:
     Equal columns must give equal totals to the last digit: models that agree in a slice differ by nothing there.
     """
     seen: dict[bytes, int] = {}
-    column_K = [seen.setdefault(column.tobytes(), len(seen)) for column in counts_CK.T]
+    column_K = [
+        seen.setdefault(blake2b(column.tobytes(), digest_size=16).digest(), len(seen)) for column in counts_CK.T
+    ]
+    if len(seen) == len(column_K):
+        return counts_CK, np.array(column_K, dtype=np.int64)
     first = [column_K.index(u) for u in range(len(seen))]
     return counts_CK[:, first], np.array(column_K, dtype=np.int64)
 
@@ -191,6 +228,7 @@ def _label_cells(unit_of_N: Ints, counts: Floats, codes_N: Ints, n_labels: int) 
 
 
 def _sum_by(codes: Ints, values: Floats, size: int) -> Floats:
-    columns = np.ascontiguousarray(values.T)
-    sums = [np.bincount(codes, weights=column, minlength=size) for column in columns]
-    return np.stack(sums, axis=1) if sums else np.zeros((size, 0))
+    sums = np.empty((values.shape[1], size))
+    for row, column in zip(sums, values.T, strict=True):
+        row[:] = np.bincount(codes, weights=column, minlength=size)
+    return sums.T

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _KEY = "shipworthy"
 _STATUS = ("answered", "failed", "absent")
 _NO_METRIC = ""
+_WIDE = 32  # more counts than this travel as lists: a column each would cost DuckDB 150 MB for 150 classes
 
 
 class _Block(Record):
@@ -62,6 +63,8 @@ def write(path: Path, evidence: Sequence[Evidence]) -> None:
     metadata = _text(msgspec.json.encode(layouts).decode())
     options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{_KEY}: {metadata}}}"
     with _said(path), duck.interruptible(), closing(duck.connect()) as db:
+        if any(block.width > _WIDE for layout in layouts for block in layout.blocks):
+            db.execute("SET threads = 1")  # every thread holds a batch of lists
         for name, columns in tables.items():
             db.register(name, columns)
         db.execute(f"COPY ({rows}) TO {_text(str(path))} ({options})")
@@ -111,19 +114,31 @@ def _columns(one: Evidence, block: _Block) -> dict[str, Any]:
     columns: dict[str, Any] = {"example": one.example_N, "seed": one.seed_N, "cluster": one.cluster_N}
     status = one.status.get(block.model)
     columns["status"] = np.zeros(len(one.example_N), dtype=np.uint8) if status is None else status
-    for k in range(block.width):
-        columns[f"count_{k}"] = np.ascontiguousarray(one.counts[block.model, block.metric][:, k], dtype=np.float64)
+    if block.width > _WIDE:
+        columns["counts"] = _rows_as_lists(one.counts[block.model, block.metric])
+    else:
+        for k in range(block.width):
+            columns[f"count_{k}"] = np.ascontiguousarray(one.counts[block.model, block.metric][:, k], dtype=np.float64)
     for j, label in enumerate(one.slices.values()):
         columns[f"slice_{j}"] = label.code_N
     return columns
 
 
+def _rows_as_lists(counts_NK: Any) -> Any:
+    import numpy as np
+
+    lists_N = np.empty(len(counts_NK), dtype=object)
+    for row, counts_K in enumerate(np.ascontiguousarray(counts_NK, dtype=np.float64)):
+        lists_N[row] = counts_K
+    return lists_N
+
+
 def _select(table: str, layout: _Layout, block: _Block, slices: list[tuple[str, str]]) -> str:
-    counts = ", ".join(f"count_{k}" for k in range(block.width))
+    counts = "counts" if block.width > _WIDE else f"[{', '.join(f'count_{k}' for k in range(block.width))}]"
     columns = [
         f"{_text(layout.dataset)} AS dataset, example::VARCHAR AS example_id, seed::BIGINT AS seed",
         f"cluster::BIGINT AS cluster, {_text(block.model)} AS model, {_text(block.metric)} AS metric",
-        f"{_list(_STATUS)}[status + 1] AS status, [{counts}]::DOUBLE[] AS counts",
+        f"{_list(_STATUS)}[status + 1] AS status, {counts}::DOUBLE[] AS counts",
     ]
     if slices:
         position = {column: j for j, column in enumerate(layout.labels)}
@@ -166,12 +181,15 @@ def _read_one(db: "duckdb.DuckDBPyConnection", path: Path, layout: _Layout, fiel
     units = _fetch(db, path, layout, first, ["example_id", "seed", "cluster", *slices])
     status, counts = {}, {}
     for block in layout.blocks:
-        wanted = [f"counts[{k + 1}] AS count_{k}" for k in range(block.width)]
+        narrow = block.width if block.width <= _WIDE else 0
+        wanted = [f"counts[{k + 1}] AS count_{k}" for k in range(narrow)]
         wanted.append(f"(list_position({_list(_STATUS)}, status) - 1)::UTINYINT AS status")
         rows = _fetch(db, path, layout, block, wanted)
         if block.model in layout.models:
             status[block.model] = rows["status"]
-        if block.metric != _NO_METRIC or block.width:
+        if block.width > _WIDE:
+            counts[block.model, block.metric] = _wide_counts(db, path, layout, block)
+        elif block.metric != _NO_METRIC or block.width:
             columns = [rows[f"count_{k}"] for k in range(block.width)]
             counts[block.model, block.metric] = np.column_stack(columns) if columns else np.zeros((layout.units, 0))
     labels = {
@@ -195,16 +213,36 @@ def _code(field: str, names: tuple[str, ...]) -> str:
     return f"coalesce(enum_code(slices.{_quoted(field)}::ENUM ({', '.join(map(_text, names))}))::BIGINT, -1)"
 
 
+_BLOCK = "FROM read_parquet(?) WHERE dataset = ? AND model = ? AND metric = ?"
+
+
 def _fetch(
     db: "duckdb.DuckDBPyConnection", path: Path, layout: _Layout, block: _Block, wanted: list[str]
 ) -> dict[str, Any]:
     """Columns of one block as plain arrays, in the order of the file (DuckDB keeps it: preserve_insertion_order)."""
-    query = f"SELECT {', '.join(wanted)} FROM read_parquet(?) WHERE dataset = ? AND model = ? AND metric = ?"
-    columns = db.execute(query, [str(path), layout.dataset, block.model, block.metric]).fetchnumpy()
+    columns = db.execute(f"SELECT {', '.join(wanted)} {_BLOCK}", _named(path, layout, block)).fetchnumpy()
     if any(len(column) != layout.units or _has_null(column) for column in columns.values()):
-        told = f"{block.metric!r} of {block.model!r} on {layout.dataset!r} does not have {layout.units} whole rows"
-        raise BadInput(f"{told}; the file was cut or edited, restore it", where=str(path))
+        raise _cut(path, layout, block)
     return {name: _plain(column) for name, column in columns.items()}
+
+
+def _wide_counts(db: "duckdb.DuckDBPyConnection", path: Path, layout: _Layout, block: _Block) -> Any:
+    """(units, width) counts of a block, list after list."""
+    named = _named(path, layout, block)
+    odd = db.execute(f"SELECT count(*) {_BLOCK} AND len(counts) IS DISTINCT FROM {block.width}", named).fetchall()
+    values = db.execute(f"SELECT unnest(counts) AS value {_BLOCK}", named).fetchnumpy()["value"]
+    if odd[0][0] or len(values) != layout.units * block.width or _has_null(values):
+        raise _cut(path, layout, block)
+    return _plain(values).reshape(layout.units, block.width)
+
+
+def _named(path: Path, layout: _Layout, block: _Block) -> list[str]:
+    return [str(path), layout.dataset, block.model, block.metric]
+
+
+def _cut(path: Path, layout: _Layout, block: _Block) -> BadInput:
+    told = f"{block.metric!r} of {block.model!r} on {layout.dataset!r} does not have {layout.units} whole rows"
+    return BadInput(f"{told}; the file was cut or edited, restore it", where=str(path))
 
 
 def _has_null(column: Any) -> bool:

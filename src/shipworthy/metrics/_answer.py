@@ -3,7 +3,6 @@
 import json
 import math
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -71,26 +70,3 @@ def extracted(text: str, expression: str | None) -> str | None:
     if last is None:
         return None
     return last.group(1 if last.re.groups else 0)
-
-
-def label_in(text: str, labels: Sequence[str]) -> str | None:
-    """The one declared label that the text names.
-
-    Without `labels`: the text itself without surrounding space and punctuation. With them: the label that equals the
-    text, else the only label that stands in it as whole words (a label inside a longer one does not count). Case is
-    ignored. None: no label or several.
-    """
-    bare = text.strip().strip(".,;:!?\"'`*()[]").strip().casefold()
-    if not labels:
-        return bare
-    for label in labels:
-        if label.casefold() == bare:
-            return label
-    found = set(_any_of(tuple(labels)).findall(text.casefold()))
-    return next(label for label in labels if label.casefold() in found) if len(found) == 1 else None
-
-
-@lru_cache(maxsize=4096)
-def _any_of(labels: tuple[str, ...]) -> re.Pattern[str]:
-    longest_first = sorted({label.casefold() for label in labels}, key=len, reverse=True)
-    return re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, longest_first)) + r")(?!\w)")

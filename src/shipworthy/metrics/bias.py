@@ -9,7 +9,8 @@ import numpy as np
 from msgspec import Meta
 
 from shipworthy.errors import BadInput
-from shipworthy.metrics._answer import as_text, gold_of, label_in, place, text_of
+from shipworthy.metrics._answer import as_text, gold_of, place, text_of
+from shipworthy.metrics._labels import label_in
 from shipworthy.metrics.match import Extract, Field, LabelOptions
 from shipworthy.metrics.types import Floats, Metric, ratio
 from shipworthy.records import Example, Record, Response
@@ -124,6 +125,7 @@ def bbq_bias(options: BbqOptions) -> Metric:
         failure=(0.0, 0.0, 0.0, 1.0),
         failure_of=options.failed,
         source="Parrish et al. 2022 (BBQ), section 5",
+        version="2",
     )
 
 
@@ -222,6 +224,7 @@ def group_gap(options: GroupOptions) -> Metric:
         failure=(0.0,) * (2 * len(options.groups)),
         failure_of=options.right_failed,
         source="difference of accuracies over groups",
+        version="2",
     )
 
 
@@ -237,4 +240,5 @@ def equalised_odds(options: OddsOptions) -> Metric:
         failure=(0.0,) * (4 * len(options.groups)),
         failure_of=options.odds_failed,
         source="Hardt, Price & Srebro 2016; as fairlearn's equalized_odds_difference",
+        version="2",
     )

@@ -117,6 +117,7 @@ def _binned(name: str, options: BinOptions, summarize: object, better: object, s
         failure=options.failure(),
         requires=NEEDS,
         source=source,
+        version="2",
     )
 
 
@@ -157,6 +158,7 @@ def brier(options: BrierOptions) -> Metric:
         failure=(worst, 1.0),
         requires=NEEDS if options.over == "confidence" else frozenset({"probabilities"}),
         source="Brier 1950",
+        version="2",
     )
 
 

@@ -99,6 +99,7 @@ def _metric(name: str, options: ClassesOptions, average: Literal["micro", "macro
         failure=(*(0.0,) * (3 * len(options.labels)), 1.0),
         failure_of=options.failed,
         source="scikit-learn f1_score, whose values it equals",
+        version="2",
     )
 
 
@@ -129,4 +130,5 @@ def mcc(options: ClassesOptions) -> Metric:
         failure=(*(0.0,) * (3 * len(options.labels)), 1.0),
         failure_of=options.failed,
         source="Gorodkin 2004; scikit-learn matthews_corrcoef, whose values it equals",
+        version="2",
     )

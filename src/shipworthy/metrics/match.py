@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from shipworthy.errors import BadInput
-from shipworthy.metrics._answer import as_text, extracted, gold_of, label_in, pattern, place, text_of, texts_of
+from shipworthy.metrics._answer import as_text, extracted, gold_of, pattern, place, text_of, texts_of
+from shipworthy.metrics._labels import label_in
 from shipworthy.metrics.types import Metric
 from shipworthy.records import Example, Record, Response
 
@@ -137,6 +138,7 @@ def accuracy(options: AccuracyOptions) -> Metric:
         kind="binary",
         observe=options.observe,
         source="definition: correct / all, unreadable answers are wrong",
+        version="2",
     )
 
 

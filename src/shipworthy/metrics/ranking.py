@@ -122,6 +122,7 @@ def auroc(options: RankOptions) -> Metric:
         failure=(1.0, 0.0, 1.0),
         requires=NEEDS,
         source="Hanley & McNeil 1982; scikit-learn roc_auc_score, whose values it equals",
+        version="2",
     )
 
 
@@ -152,6 +153,7 @@ def selective_risk(options: RiskOptions) -> Metric:
         failure=(1.0, 0.0, 1.0),
         requires=NEEDS,
         source="Geifman & El-Yaniv 2017",
+        version="2",
     )
 
 
@@ -174,4 +176,5 @@ def adaptive_ece(options: AdaptiveOptions) -> Metric:
         failure=(1.0, 0.0, 1.0),
         requires=NEEDS,
         source="Nixon et al. 2019",
+        version="2",
     )

@@ -473,7 +473,7 @@ def test_slices_of_a_golden_set_are_read_as_they_are(verdict_of: Judge) -> None:
 
 
 def test_a_limit_beyond_what_a_share_can_be_is_judged_all_the_same(verdict_of: Judge) -> None:
-    gate = GateSpec(metric="accuracy", at_most=1.0, slices=("topic",))  # its slices are held to 1.05
+    gate = GateSpec(metric="accuracy", at_most=1.0, slices=("topic",))
     question = make_question(gate, roles={"new": "candidate"})
     few, many = (
         verdict_of(question, make_evidence({("new", "accuracy"): np.zeros(n)}, slices={"topic": ["law"] * n}))

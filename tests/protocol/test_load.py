@@ -130,7 +130,7 @@ BAD = {
         "p.yaml:14:11",
         "must be text, not the number 5; put it in quotes",
     ),
-    "text where a number is needed": ("    margin: two\n", "p.yaml:14:13", "must be a number, not the text 'two'"),
+    "text where a number is needed": ("    margin: two\n", "p.yaml:14:13", "'two' is no margin; it must be a number"),
     "yes where true is needed": ("    fail_fast: yes\n", "p.yaml:14:16", "must be true or false"),
     "a word where a list is needed": ("    slices: language\n", "p.yaml:14:13", "write [language]"),
     "nothing where a list is needed": ("    slices:\n", "p.yaml:14:12", "must be a list, not nothing"),
@@ -246,7 +246,7 @@ WRONG = {
     "a margin without measure": (
         lambda good: good.replace(GATE, "    baseline: live\n    margin: 1e300\n"),
         "p.yaml:14:13",
-        "margin is beyond 1e+100",
+        "it is beyond 1e+100",
     ),
     "a release of what is blocked": (
         lambda good: good + "follow_ups: {block: [register]}\n",

@@ -19,7 +19,6 @@ HELP = "judge results you already have, no protocol needed"
 SEED = 20_240_229
 DEFAULT_MARGIN = 0.02
 ALPHA = 0.05
-LARGEST_MARGIN = 1e100
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +28,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--id", metavar="COL,…", help="columns that identify an example (default: example_id)")
     parser.add_argument("--metric", metavar="X", help="judge this metric only; names the value of a wide table")
     parser.add_argument(
-        "--margin", type=_margin, default=DEFAULT_MARGIN, help="what may be lost at most (default 0.02)"
+        "--margin",
+        type=_margin,
+        default=DEFAULT_MARGIN,
+        help="what may be lost at most: 0.02, '2 points' (default 0.02)",
     )
     parser.add_argument("--cluster", metavar="COL", help="rows with the same value rise and fall together")
     parser.add_argument("--slice", action="append", default=[], metavar="COL", help="watch every value of it; repeats")
@@ -101,11 +103,14 @@ def _next(args: argparse.Namespace) -> str:
     return f"open {quoted(args.output[0])}"
 
 
-def _margin(text: str) -> float:
+def _margin(text: str) -> float | str:
+    from shipworthy.errors import BadInput
+    from shipworthy.protocol.margins import amount
+
     try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= LARGEST_MARGIN:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a margin: give 0 or more, in the metric's unit")
-    return value
+        found = amount(text)
+    except BadInput as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if found.value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a margin: give 0 or more")
+    return found.value if found.form == "unit" else str(found)

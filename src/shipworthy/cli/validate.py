@@ -139,13 +139,15 @@ EXPECTED_KAPPA, KAPPA_WITHIN, RATE_WITHIN = 0.6, 0.1, 0.05
 
 def _human_ratings(promised: "Protocol") -> dict[str, str]:
     """How many ratings of people each human model needs, by model: for a rate, and for the agreement of two raters."""
+    from shipworthy.protocol.margins import amount
     from shipworthy.stats.power import ratings_for_agreement, ratings_for_rate
 
     people = [name for name, spec in promised.models.items() if spec.role == "human"]
     lines = {}
     for name in people:
-        margins = [gate.margin for gate in promised.gates if gate.baseline == name and gate.margin]
-        within = min(margins, default=RATE_WITHIN)
+        margins = [amount(gate.margin) for gate in promised.gates if gate.baseline == name and gate.margin]
+        shares = [one.value / 100 if one.form == "points" else one.value for one in margins if one.form != "percent"]
+        within = min(shares, default=RATE_WITHIN)
         rate, both = ratings_for_rate(within), ratings_for_agreement(EXPECTED_KAPPA, KAPPA_WITHIN)
         lines[name] = (
             f"  human {name}: {rate:,} ratings know a share to +-{within:g} (95 %); {both:,} examples rated by two "

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from shipworthy import metrics, models, protocol
-from shipworthy.errors import BadInput, Refused
+from shipworthy.errors import BadInput, ProtocolError, Refused
 from shipworthy.evaluation import scoring
 from shipworthy.evaluation.observe import refuse_unscorable
 from shipworthy.evaluation.prompts import render
@@ -20,6 +20,7 @@ from shipworthy.evaluation.scoring import Loaded, step
 from shipworthy.evaluation.suites import arrange, equip
 from shipworthy.evaluation.suites.arrange import data_print
 from shipworthy.evaluation.training_data import SETTING, Looked, changed, look
+from shipworthy.gates.limits import impossible, outside
 from shipworthy.metrics.types import Metric
 from shipworthy.models import Backend
 from shipworthy.protocol import Protocol
@@ -77,6 +78,10 @@ class Prepared:
 
 def read_protocol(path: Path) -> Protocol:
     """The protocol in a file. Raises: BadInput: the file cannot be read. ProtocolError: it is not valid."""
+    return _read(path).protocol
+
+
+def _read(path: Path) -> protocol.Source:
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -84,7 +89,7 @@ def read_protocol(path: Path) -> Protocol:
         raise BadInput(
             f"the protocol cannot be read: {why}; write one with `shipworthy init`", where=str(path)
         ) from error
-    return protocol.load(protocol.decode(content, where=str(path)), where=str(path))
+    return protocol.parse(protocol.decode(content, where=str(path)), where=str(path))
 
 
 EVERYTHING = Occasion()
@@ -119,7 +124,9 @@ def check(
 
     Raises: ShipworthyError: the first thing that would make the run fail, in one sentence.
     """
-    declared = occasion.change(read_protocol(path))
+    source = _read(path)
+    _refuse_impossible(source)
+    declared = occasion.change(source.protocol)
     arranged = arrange(declared, folder=path.parent, when=occasion.when)
     promised, examples = arranged.protocol, arranged.examples
     measures = build_metrics(promised)
@@ -156,6 +163,20 @@ def check(
 def _due(declared: Protocol, occasion: Occasion) -> Protocol:
     """Training files are not read again at every checkpoint: the training that they went into waits."""
     return msgspec.structs.replace(declared, data=None) if occasion.when == "checkpoint" else declared
+
+
+def _refuse_impossible(source: protocol.Source) -> None:
+    """Raises: ProtocolError: a limit, or a published number, that its metric cannot have, with its place."""
+    metrics_ = build_metrics(source.protocol)
+    for index, gate in enumerate(source.protocol.gates):
+        if found := impossible(gate, metrics_[gate.metric]):
+            key, why = found
+            raise ProtocolError(why, where=source.line_of("gates", index, key))
+    for name, spec in source.protocol.models.items():
+        for metric, told in spec.published.items():
+            if (beyond := outside(told.value, metrics_[metric])) is not None:
+                where = source.line_of("models", name, "published", metric, "value")
+                raise ProtocolError(f"{told.value:g} cannot be the published number: {beyond}", where=where)
 
 
 def build_metrics(promised: Protocol) -> dict[str, Metric]:

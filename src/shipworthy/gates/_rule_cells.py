@@ -138,13 +138,20 @@ def size_to_gate(question: Question, rule: Rule, comparison: Comparison) -> int:
     elif metric.unit == "share" and rule.compares:
         plain = examples_for(margin, planning.sd**2, alpha=alpha, power=_CHANCE)
     elif metric.kind == "binary":
-        spread = max(rule.limit * (1 - rule.limit), 0.01)
-        room = 1 - rule.limit if rule.kind == "at_least" else rule.limit
-        flawless = examples_flawless(1 - room, alpha=alpha) if 0 < room < 1 else None
-        plain = max(examples_for(rule.slice_margin, spread, alpha=alpha, power=_CHANCE) or 0, flawless or 0)
+        plain = _to_show(rule, alpha)
     else:
         plain = None
     if pair.independent:
         return max(plain or 0, MIN_CLUSTERS)
     size = float(comparison.contrast.n_S[0]) / max(float(comparison.contrast.clusters_S[0]), 1.0)
     return ceil(max((plain or 0) * design_effect_of(size, planning.intraclass), MIN_CLUSTERS * size))
+
+
+def _to_show(rule: Rule, alpha: float) -> int | None:
+    """n at which a share that lies 2.5 margins beyond its limit (or is flawless, where that is nearer) shows it."""
+    room = 1 - rule.limit if rule.kind == "at_least" else rule.limit
+    reach = min(rule.slice_reach, room)
+    spread = max(rule.limit * (1 - rule.limit), 0.01)
+    plain = examples_for(reach, spread, alpha=alpha, power=_CHANCE)
+    flawless = examples_flawless(1 - room, alpha=alpha)
+    return None if plain is None or flawless is None else max(plain, flawless)

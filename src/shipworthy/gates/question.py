@@ -7,6 +7,7 @@ from typing import Literal
 
 from shipworthy import records
 from shipworthy.errors import BadInput, MissingEvidence
+from shipworthy.gates.limits import meant, refuse_impossible
 from shipworthy.metrics.types import Metric
 from shipworthy.protocol.types import Decisions, GateSpec, Planning, PublishedNumber
 from shipworthy.records import DatasetRole, ModelRole
@@ -67,7 +68,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One gate with every default filled in. `limit` is the margin, the gain to exceed or the absolute limit."""
+    """One gate with every default filled in. `limit` is the margin, the gain to exceed or the absolute limit.
+
+    `slice_margin`: what a slice may lose, or by how much it may miss an absolute limit. `slice_reach`: the distance
+    from an absolute limit that a slice must be able to show before it gates.
+    """
 
     name: str
     metric: str
@@ -78,6 +83,7 @@ class Rule:
     fail_fast: bool = False
     slices: tuple[str, ...] = ()
     slice_margin: float = 0.05
+    slice_reach: float = 0.05
     require_absent: tuple[str, ...] = ()
 
     @property
@@ -85,7 +91,8 @@ class Rule:
         return self.kind in ("non_inferior", "superior")
 
     def for_slices(self) -> "Rule":
-        """The rule every slice is held to: lose at most `slice_margin`, of the baseline or of the absolute limit."""
+        """The rule every slice is held to: lose at most `slice_margin`; an absolute limit is itself, unless the gate
+        names a `slice_margin` by which a slice may miss it."""
         if self.compares:
             return dataclasses.replace(self, kind="non_inferior", limit=self.slice_margin)
         give = self.slice_margin if self.kind == "at_most" else -self.slice_margin
@@ -122,7 +129,8 @@ def undirected_rule(spec: GateSpec, metric: Metric) -> Rule:
         limit=limit,
         level=spec.level,
         slices=spec.slices,
-        slice_margin=_slice_margin(spec, metric),
+        slice_margin=_slice_margin(spec, metric, kind),
+        slice_reach=SLICE_MARGINS * metric.margin,
     )
 
 
@@ -131,6 +139,7 @@ def _rule(question: Question, spec: GateSpec) -> Rule:
         known = ", ".join(sorted(question.metrics))
         raise MissingEvidence(f"a gate asks for {spec.metric!r}; measured: {known}. Add it under `metrics:`")
     metric = question.metrics[spec.metric]
+    refuse_impossible(spec, metric)
     kind, limit = _kind_and_limit(spec, metric)
     compares = kind in ("non_inferior", "superior")
     baseline = _baseline(question, spec) if compares else None
@@ -143,26 +152,30 @@ def _rule(question: Question, spec: GateSpec) -> Rule:
         level=spec.level,
         fail_fast=spec.fail_fast,
         slices=spec.slices,
-        slice_margin=_slice_margin(spec, metric),
+        slice_margin=_slice_margin(spec, metric, kind),
+        slice_reach=SLICE_MARGINS * metric.margin,
         require_absent=spec.require_absent,
     )
 
 
 def _kind_and_limit(spec: GateSpec, metric: Metric) -> tuple[RuleKind, float]:
     if spec.min_gain is not None:
-        return "superior", spec.min_gain
+        return "superior", meant(spec.min_gain, metric)[0]
     if spec.at_least is not None:
         return "at_least", spec.at_least
     if spec.at_most is not None:
         return "at_most", spec.at_most
-    return "non_inferior", metric.margin if spec.margin is None else spec.margin
+    return "non_inferior", metric.margin if spec.margin is None else meant(spec.margin, metric)[0]
 
 
-def _slice_margin(spec: GateSpec, metric: Metric) -> float:
-    """As declared, else 2.5 of the metric's own margins, and never less than the whole may lose."""
+def _slice_margin(spec: GateSpec, metric: Metric, kind: RuleKind) -> float:
+    """As declared; else nothing of an absolute limit, and 2.5 of the metric's own margins of a baseline, never less
+    than the whole may lose."""
     if spec.slice_margin is not None:
-        return spec.slice_margin
-    return max(SLICE_MARGINS * metric.margin, spec.margin or 0.0)
+        return meant(spec.slice_margin, metric)[0]
+    if kind in ("at_least", "at_most"):
+        return 0.0
+    return max(SLICE_MARGINS * metric.margin, 0.0 if spec.margin is None else meant(spec.margin, metric)[0])
 
 
 def _baseline(question: Question, spec: GateSpec) -> str:

@@ -156,6 +156,7 @@ def brier(options: BrierOptions) -> Metric:
         kind="mean",
         observe=options.observe,
         failure=(worst, 1.0),
+        bounds=(0.0, worst),
         requires=NEEDS if options.over == "confidence" else frozenset({"probabilities"}),
         source="Brier 1950",
         version="2",

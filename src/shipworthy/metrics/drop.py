@@ -80,6 +80,7 @@ def drop(options: DropOptions) -> Metric:
         failure=(*inner.failure, 0.0, 0.0),
         failure_of=scorer.failure_of,
         margin=inner.margin,
+        bounds=(inner.span[0] - inner.span[1], inner.span[1] - inner.span[0]),
         requires=inner.requires,
         source="definition: difference of two means over clusters of an original row and its changed copies",
         version=inner.version,

@@ -109,6 +109,7 @@ def bleu(options: BleuOptions) -> Metric:
         failure=(0.0,) * (2 + 2 * _ORDER),
         failure_of=options.failed,
         margin=1.0,
+        bounds=(0.0, 100.0),
         source="Papineni et al. 2002; sacrebleu (Post 2018), whose values it equals",
     )
 
@@ -184,5 +185,6 @@ def chrf(options: ChrfOptions) -> Metric:
         failure=(0.0,) * (3 * (options.char_order + options.word_order)),
         failure_of=options.failed,
         margin=1.0,
+        bounds=(0.0, 100.0),
         source="Popović 2015, 2017; sacrebleu (Post 2018), whose values it equals",
     )

@@ -52,5 +52,6 @@ def json_number(options: JsonNumberOptions) -> Metric:
         kind="mean",
         observe=options.observe,
         failure=(options.worst, 1.0),
+        bounds=(options.low, options.high),
         source="definition: mean of the stated number within its declared limits",
     )

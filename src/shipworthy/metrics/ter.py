@@ -217,5 +217,6 @@ def ter(options: TerOptions) -> Metric:
         failure=(0.0, 0.0),
         failure_of=options.failed,
         margin=1.0,
+        bounds=(0.0, math.inf),
         source="Snover et al. 2006; Tercom by way of sacrebleu, whose values it equals",
     )

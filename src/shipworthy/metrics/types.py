@@ -1,7 +1,7 @@
 """A metric is two small functions: one answer becomes additive counts; the value is a function of their sum."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,6 +14,14 @@ Floats = NDArray[np.float64]
 Weights = NDArray[np.float64] | NDArray[np.float32]
 """(B, N) resampling weights of rows: how often each was drawn, whole numbers."""
 Kind = Literal["binary", "mean", "corpus", "quantile", "rank"]
+_NOT_NEGATIVE = ("s", "usd", "tokens", "tokens/s", "MiB", "J", "words", "characters")
+_SPANS: Mapping[str, tuple[float, float]] = {
+    "share": (0.0, 1.0),
+    "correlation": (-1.0, 1.0),
+    "perplexity": (1.0, math.inf),
+    **dict.fromkeys(_NOT_NEGATIVE, (0.0, math.inf)),
+}
+"""What a value of this unit can be; a metric that knows better says so by its `bounds`."""
 
 
 def ratio(numerator: Floats, denominator: Floats) -> Floats:
@@ -55,6 +63,7 @@ class Metric:
         summarize_rows: for kind "rank": (N, K) counts, (B, N) weights (whole numbers, single precision) -> (B,)
             values, so that a bootstrap is one call.
         survivorship: failed answers carry no weight here; whoever prints the value must warn (code `survivorship`).
+        bounds: smallest and largest value that a sample can have; None: as the unit says (see `span`).
 
     Raises: ValueError: the parts contradict one another.
     """
@@ -74,6 +83,12 @@ class Metric:
     summarize_rows: Callable[[Floats, Weights], Floats] | None = None
     survivorship: bool = False
     failure_of: Callable[[Example], tuple[float, ...]] | None = None
+    bounds: tuple[float, float] | None = None
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """The smallest and the largest value that it can have; infinite where nothing says."""
+        return self.bounds or _SPANS.get(self.unit, (-math.inf, math.inf))
 
     def counts(self, example: Example, response: Response | None) -> tuple[float, ...]:
         """K counts of one response, whatever became of it; None is an answer that never came."""

@@ -3,6 +3,7 @@
 import difflib
 from collections import Counter
 from collections.abc import Iterable
+from typing import NoReturn
 
 import msgspec
 
@@ -10,10 +11,11 @@ from shipworthy.errors import BadInput, ProtocolError
 from shipworthy.protocol._shape import nearest
 from shipworthy.protocol._yaml import Path, Tree
 from shipworthy.protocol.limits import NAMES, parsed
+from shipworthy.protocol.margins import LARGEST, Amount, amount
 from shipworthy.protocol.types import WARNING_CODES, GateSpec, ModelSpec, Protocol, TrainingData
 
-LARGEST, LARGEST_SEED = 1e100, 2**63 - 1
-"""A limit whose square is still a number; a seed that the evidence can hold."""
+LARGEST_SEED = 2**63 - 1
+"""A seed that the evidence can hold."""
 RULES = ("margin", "min_gain", "at_least", "at_most")
 NEEDED: dict[str, tuple[str, ...]] = {
     "recorded": ("path",),
@@ -134,15 +136,37 @@ class _Check:
         rules = _rules(gate)
         if len(rules) > 1:
             self.refuse(f"a gate keeps one rule, not {' and '.join(rules)}; make a gate of each", (*path, rules[1]))
-        for name in (*RULES, "slice_margin"):
-            if abs(getattr(gate, name) or 0) > LARGEST:
-                self.refuse(f"{name} is beyond {LARGEST:g}; give a number in the metric's unit", (*path, name))
+        self.limits(gate, path)
         self.baseline(gate, path, rule=rules[0] if rules else "margin")
         dataset = self._protocol.datasets.get(self._protocol.metrics[gate.metric].dataset)
         for index, column in enumerate(gate.slices if dataset else ()):  # a suite's columns show when it is made
             self.known("slice", column, dataset.slices if dataset else (), (*path, "slices", index))
         for index, code in enumerate(gate.require_absent):
             self.known("warning code", code, WARNING_CODES, (*path, "require_absent", index))
+
+    def limits(self, gate: GateSpec, path: Path) -> None:
+        """Whether each is written as one may write it; whether its metric can have it shows when that is built."""
+        for name in ("at_least", "at_most"):
+            if abs(getattr(gate, name) or 0) > LARGEST:
+                self.refuse(f"{name} is beyond {LARGEST:g}; give a number in the metric's unit", (*path, name))
+        forms = {name: self.amount(gate, name, path) for name in ("margin", "min_gain", "slice_margin")}
+        whole, within = forms["margin"] or forms["min_gain"], forms["slice_margin"]
+        relative = whole is not None and whole.form == "percent"
+        if within is not None and relative != (within.form == "percent"):
+            wanted = "in percent like the limit of the whole" if relative else "in the metric's unit, as the whole is"
+            self.refuse(f"slice_margin must be {wanted}, not {within}", (*path, "slice_margin"))
+
+    def amount(self, gate: GateSpec, name: str, path: Path) -> Amount | None:
+        given = getattr(gate, name)
+        if given is None:
+            return None
+        try:
+            found = amount(given)
+        except BadInput as error:
+            self.refuse(f"{name} {given}: {error}" if isinstance(given, float) else f"{name}: {error}", (*path, name))
+        if name != "min_gain" and found.value < 0:
+            self.refuse(f"{name} must be at least 0, not {found}", (*path, name))
+        return found
 
     def baseline(self, gate: GateSpec, path: Path, *, rule: str) -> None:
         baselines = [name for name, spec in self._protocol.models.items() if spec.role != "candidate"]
@@ -199,7 +223,7 @@ class _Check:
         if name not in known:
             self.refuse(f"unknown {what} {name!r}{nearest(name, known)}", path)
 
-    def refuse(self, message: str, path: Path) -> None:
+    def refuse(self, message: str, path: Path) -> NoReturn:
         raise ProtocolError(message, where=self._tree.at(path))
 
 

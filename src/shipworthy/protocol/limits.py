@@ -35,6 +35,9 @@ _DEFECTS = """
 DEFECTS = tuple(_DEFECTS.split())
 """Codes of what a row can have, as `shipworthy data check` reports them."""
 
+SHARES = ("chosen_longer", "production_auc")
+"""Measures that lie between 0 and 1 and count no rows."""
+
 NAMES = tuple(dict.fromkeys((*LEAKAGE, *MEASURES, *DEFECTS)))
 """What `limits` under `data` may name."""
 
@@ -42,7 +45,7 @@ NAMES = tuple(dict.fromkeys((*LEAKAGE, *MEASURES, *DEFECTS)))
 def parsed(name: str, given: float | str) -> tuple[float, bool, bool]:
     """(limit, whether it itself is excluded, whether it was a percentage).
 
-    Raises: BadInput: it is no number, or below zero.
+    Raises: BadInput: it is no number, or one that nothing can exceed or keep.
     """
     text = str(given).strip()
     strict = text.startswith("<") and not text.startswith("<=")
@@ -53,4 +56,18 @@ def parsed(name: str, given: float | str) -> tuple[float, bool, bool]:
         raise BadInput(f"the limit of {name} must be a number or a percentage, not {text!r}") from None
     if not 0 <= value < float("inf"):
         raise BadInput(f"the limit of {name} must be zero or more, not {text!r}")
-    return (value / 100 if bare.endswith("%") else value), strict, bare.endswith("%")
+    limit, percent = (value / 100, True) if bare.endswith("%") else (value, False)
+    if beyond := _impossible(name, limit, percent=percent, strict=strict):
+        raise BadInput(f"the limit of {name} cannot be {text!r}: {beyond}")
+    return limit, strict, percent
+
+
+def _impossible(name: str, limit: float, *, percent: bool, strict: bool) -> str | None:
+    if strict and limit == 0:
+        return "nothing is less than none; write 0"
+    if limit > 1 and (percent or name in SHARES):
+        hint = f"; did you mean {limit:g}% or {limit / 100:g}?" if not percent and limit <= 100 else ""
+        return f"a share is never above 100%{hint}"
+    if not percent and limit > 1 and name in (*DEFECTS, *LEAKAGE) and limit != int(limit):
+        return "rows are whole; write a whole number of rows, or a percentage"
+    return None

@@ -152,14 +152,21 @@ class GateSpec(Record):
         str | None, Meta(description="Which of `models` the candidate is compared with; needed by margin and min_gain.")
     ] = None
     margin: Annotated[
-        NotNegative | None,
+        NotNegative | str | None,
         Meta(
-            description="The candidate may lose at most this much, in the metric's unit; by default the metric's own."
+            description="The candidate may lose at most this much: a number in the metric's unit, `2 points` of a "
+            "share, or `5%` of the baseline's value; by default the metric's own."
         ),
     ] = None
-    min_gain: Annotated[float | None, Meta(description="The candidate must win by more than this.")] = None
-    at_least: Annotated[float | None, Meta(description="The candidate's value must be at least this.")] = None
-    at_most: Annotated[float | None, Meta(description="The candidate's value must be at most this.")] = None
+    min_gain: Annotated[
+        float | str | None, Meta(description="The candidate must win by more than this; written as `margin` is.")
+    ] = None
+    at_least: Annotated[
+        float | None, Meta(description="The candidate's value must be at least this, in every slice too.")
+    ] = None
+    at_most: Annotated[
+        float | None, Meta(description="The candidate's value must be at most this, in every slice too.")
+    ] = None
     level: Annotated[Level, Meta(description="A failing hard gate blocks, a failing soft one asks for a sign-off.")] = (
         "hard"
     )
@@ -168,8 +175,11 @@ class GateSpec(Record):
         tuple[str, ...], Meta(description="Slice columns of the dataset whose every label is judged too.")
     ] = ()
     slice_margin: Annotated[
-        NotNegative | None,
-        Meta(description="The margin within one slice; by default 2.5 times the metric's own, at least `margin`."),
+        NotNegative | str | None,
+        Meta(
+            description="The margin within one slice; by default 2.5 times the metric's own, at least `margin` (of a "
+            "margin in percent 2.5 times that), and 0 under `at_least` and `at_most`."
+        ),
     ] = None
     require_absent: Annotated[tuple[str, ...], Meta(description="Warning codes that must not appear.")] = ()
     note: Annotated[str | None, Meta(description="Why this gate exists.")] = None

@@ -55,9 +55,10 @@ def _observed(report: DataReport, name: str, *, as_share: bool) -> float | None:
         return report.bad / max(1, report.bad + report.rows) if as_share else float(report.bad)
     if name in LEAKAGE:
         return _leaked(report, name.removeprefix("leakage_"), as_share=as_share)
-    if name in report.measures:
+    counted = name in CATALOGUE and not as_share  # `truncated: 5` means rows, and its measure is a share
+    if name in report.measures and not counted:
         return report.measures[name]
-    if name in MEASURES:
+    if name in MEASURES and name not in report.measures:
         return None
     if name not in CATALOGUE:
         near = difflib.get_close_matches(name, [*CATALOGUE, *MEASURES, *LEAKAGE], n=1)

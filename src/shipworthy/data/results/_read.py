@@ -13,8 +13,12 @@ from shipworthy.data.results._readers_page import reference
 from shipworthy.errors import BadInput
 
 BUILT_IN: Mapping[str, str] = {
+    "run": "shipworthy.data.results._runs:FORMAT",
+    "evidence": "shipworthy.data.results._evidence_file:FORMAT",
     "promptfoo": "shipworthy.data.results._promptfoo:FORMAT",
     "alpaca_eval": "shipworthy.data.results._alpaca_eval:FORMAT",
+    "mlflow": "shipworthy.data.results._mlflow:FORMAT",
+    "columns": "shipworthy.data.results._columns:FORMAT",
     "lm_eval": "shipworthy.data.results._lm_eval:FORMAT",
     "inspect": "shipworthy.data.results._inspect:FORMAT",
     "table": "shipworthy.data.results._tables:FORMAT",

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipworthy.data import _files, _rows
+from shipworthy.data.results import _peek
 from shipworthy.data.results._long import Texts, texts
 from shipworthy.errors import BadInput
-from shipworthy.store import duck
+from shipworthy.store import duck, loose_json
 
 GOOD, MISSING, NOT_A_NUMBER, NOT_FINITE = 0, 1, 2, 3
 LARGEST = 1e100
@@ -37,6 +38,8 @@ class Table:
 
     def place(self, row: int) -> str:
         """`file:line` of a row. The file is read again: only a message pays for it."""
+        if _peek.start_of(self.path).has("columns", "data"):
+            return f"{self.path}!row {row + 1}"
         return f"{self.path}:{next(islice(_rows.rows(self.path), row, None)).line}"
 
 
@@ -119,7 +122,7 @@ def _json(path: Path) -> Table:
                     column.extend([None] * (n - len(column)))
                     column.extend(cells)
                 n += len(chunk)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         _explain(path, str(error))
     for column in columns.values():
         column.extend([None] * (n - len(column)))
@@ -131,12 +134,24 @@ def _objects(path: Path) -> Iterator[Mapping[str, Any]]:
     one = msgspec.json.Decoder(dict[str, Any])
     with path.open("rb") as file:
         file.seek(3 if file.read(3) == b"\xef\xbb\xbf" else 0)
+        if _peek.start_of(path).has("columns", "data"):
+            yield from _split(loose_json.loads(file.read()), path)
+            return
         if _files.head(path).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"[":
             yield from msgspec.json.decode(file.read(), type=list[dict[str, Any]])
             return
         for line in file:
             if line.strip():
                 yield one.decode(line)
+
+
+def _split(found: Any, path: Path) -> Iterator[Mapping[str, Any]]:
+    """Rows of an object of `columns` and `data`."""
+    columns, data = found["columns"], found["data"]
+    for at, row in enumerate(data, start=1):
+        if not isinstance(row, list) or len(row) != len(columns):
+            raise BadInput(f"row {at} has not one cell for each of the {len(columns)} columns", where=str(path))
+        yield dict(zip(map(str, columns), row, strict=True))
 
 
 def _texts(values: list[Any]) -> Texts:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from shipworthy.data.results import _table
 from shipworthy.data.results._formats import Format
+from shipworthy.data.results._logs import called
 from shipworthy.data.results._long import Long, Texts, coded, concatenate, texts
 from shipworthy.data.results._query import Query, known
 from shipworthy.data.results._table import Table
@@ -34,7 +35,8 @@ def _read(path: Path, query: Query, *, alone: bool) -> Long:
     if "model" in table.columns and not {query.candidate, query.baseline} <= set(table.columns):
         return _tidy(table, query, table.texts("model"))
     if not alone and not {query.candidate, query.baseline} & set(table.columns):
-        return _tidy(table, query, texts([path.stem] * table.n))  # a file a model
+        names = [path.stem, path.name, str(path), *(folder.name for folder in list(path.parents)[:5])]
+        return _tidy(table, query, texts([called(query, names)] * table.n))  # a file a model
     return _wide(table, query)
 
 

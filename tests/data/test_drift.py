@@ -222,7 +222,7 @@ def test_a_column_that_is_mostly_missing_does_not_empty_the_rows(tmp_path: Path)
         ("short.parquet", b"PAR1abc", "not a whole Parquet file"),
         ("ragged.csv", b"a,b\n1,2\n1,2,3\n", "3 cells under 2 columns"),
         ("numbers.jsonl", b"3\n4\n", "must be a JSON object"),
-        ("object.json", b'{\n"rows": [{"a": 1}]}', "its rows seem to be under 'rows'"),
+        ("object.json", b'{\n"rows": [{"a": 1}], "b": [{"a": 2}]}', "its rows seem to be under 'rows' or 'b'"),
         ("twice.csv", b"a,a\n1,2\n", "two columns are named 'a'"),
         ("packed.csv", b"\x1f\x8b\x08\x00abc", "the packed file breaks off"),
     ],

@@ -223,9 +223,34 @@ def test_a_cut_parquet_file_is_named(tmp_path: Path) -> None:
 
 
 def test_one_object_with_its_rows_inside_is_recognised(tmp_path: Path) -> None:
-    message = _error(tmp_path, json.dumps({"data": [ROW]}, indent=1), "rows.json")
+    content = json.dumps({"version": 1, "data": [ROW]}, indent=1)
 
-    assert "its rows seem to be under 'data'" in message
+    assert digest(_read(tmp_path, _lines(ROW))) == digest(_read(tmp_path, content, "rows.json"))
+
+
+TWO = [{**ROW, "id": "a"}, {**ROW, "id": "b", "input": "two plus three"}]
+TABLES = {
+    "columns": {name: {str(n): row[name] for n, row in enumerate(TWO)} for name in ROW},
+    "index": {str(n): row for n, row in enumerate(TWO)},
+    "split": {"columns": list(ROW), "index": [0, 1], "data": [list(row.values()) for row in TWO]},
+    "lists": {name: [row[name] for row in TWO] for name in ROW},
+}
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("orient", TABLES)
+def test_a_table_by_columns_is_read_row_by_row(orient: str, indent: int | None, tmp_path: Path) -> None:
+    content = json.dumps(TABLES[orient], indent=indent)
+
+    assert digest(_read(tmp_path, _lines(*TWO))) == digest(_read(tmp_path, content, "rows.json"))
+
+
+def test_a_table_whose_columns_do_not_match_is_told_as_one(tmp_path: Path) -> None:
+    content = json.dumps({"input": {"0": "a", "1": "b"}, "reference": {"0": "c"}}, indent=1)
+
+    assert "it seems to hold columns (input, reference) whose rows do not match" in _error(
+        tmp_path, content, "rows.json"
+    )
 
 
 def test_the_digest_does_not_depend_on_order_or_place(tmp_path: Path) -> None:

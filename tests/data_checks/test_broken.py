@@ -55,7 +55,12 @@ FILES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "prose": ("a.jsonl", lambda: b"Dear all,\nhere is the data.\n"),
     "prose in .json": ("a.json", lambda: b"Dear all, here is the data.\n"),
     "HTML": ("a.json", lambda: b"<!doctype html><title>404</title>"),
-    "one object": ("a.json", lambda: b'{\n "data": [\n  {"prompt": "a", "completion": "b"}\n ]\n}\n'),
+    "one object": (
+        "a.json",
+        lambda: b'{\n "a": [\n  {"prompt": "a", "completion": "b"}\n ],\n "b": [{"prompt": "c"}]}\n',
+    ),
+    "columns of different lengths": ("a.json", lambda: b'{"prompt": ["a", "b"], "completion": ["c"]}'),
+    "columns of different rows": ("a.json", lambda: b'{"prompt": {"0": "a", "1": "b"}, "completion": {"0": "c"}}'),
     "list that breaks off": ("a.json", lambda: b'[{"prompt": "a", "completion": "b"},\n{"prompt": "a"'),
     "list with a comma too many": ("a.json", lambda: b'[{"prompt": "a", "completion": "b"},]'),
     "list of texts": ("a.json", lambda: b'["a", "b"]'),

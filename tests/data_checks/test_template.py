@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shipworthy.data.training import DataReport, Options, check
+from shipworthy.data.training import DataReport, Options, check, evaluate_limits
 from tests.data_checks.corpus import asked, chat, said
 
 if TYPE_CHECKING:
@@ -204,3 +204,24 @@ def test_the_same_text_comes_out_of_transformers(data: Path) -> None:
     ours = template.render([Turn(role, text) for role, text in turns], prompt=True).text
 
     assert theirs.apply_chat_template(messages, tokenize=False, add_generation_prompt=True) == ours
+
+
+def test_a_limit_of_rows_that_are_cut_counts_rows(data: Path) -> None:
+    """`truncated` is a share of the set as well; a whole number is a number of rows."""
+    report = _report(data, GOOD, max_length=1)
+
+    assert ["fail", "pass", "fail", "pass"] == [
+        evaluate_limits(report, {"truncated": limit})[0].outcome for limit in (N - 1, N, "99%", "100%")
+    ]
+
+
+@pytest.mark.parametrize("template", [GOOD, NO_STOP, MASKED, STRICT, OTHER_PROMPT, TWO_BOS])
+def test_a_row_counts_once_however_often_the_template_fails_it(data: Path, template: str) -> None:
+    rng = Random("often")
+    marks = "é ℌ \u2460 " * 3
+    twice = [chat(("system", marks), ("user", marks + asked(rng)), ("assistant", said(rng) + marks)) for _ in range(N)]
+    data.write_text("".join(json.dumps(row) + "\n" for row in twice), encoding="utf-8")
+    report = _report(data, template, tokenizer=_letters(), max_length=3, serving=GOOD, pad_token="<|end|>")
+
+    assert report.findings
+    assert all(0 < one.count <= N and one.share <= 1 for one in report.findings)

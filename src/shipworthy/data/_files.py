@@ -47,18 +47,22 @@ def text(path: Path) -> str:
     start = head(path)
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise BadInput("the file is UTF-16; save it as UTF-8", where=f"{path}:1")
-    raw = path.read_bytes()
+    return decoded(path.read_bytes(), path)
+
+
+def decoded(raw: bytes, path: Path) -> str:
+    """The bytes of a text file as text. Raises: BadInput: not UTF-8 or with a NUL in it, with the line."""
     try:
-        decoded = raw.decode("utf-8-sig")
+        content = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         bad = error.object[error.start]
         line = error.object[: error.start].count(b"\n") + 1
         message = f"byte 0x{bad:02X} is not UTF-8 (Latin-1 would read {chr(bad)!r}); save the file as UTF-8"
         raise BadInput(message, where=f"{path}:{line}") from None
-    if "\0" in decoded:
-        line = decoded[: decoded.index("\0")].count("\n") + 1
+    if "\0" in content:
+        line = content[: content.index("\0")].count("\n") + 1
         raise BadInput("a NUL byte stands here, so this is not a text file", where=f"{path}:{line}")
-    return decoded
+    return content
 
 
 def _like(path: Path) -> str:

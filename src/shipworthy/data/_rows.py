@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shipworthy.data import _files
+from shipworthy.data import _files, _object_rows
 from shipworthy.errors import BadInput
 from shipworthy.store import duck
 
@@ -134,21 +134,26 @@ def _json_row(line: int, text: str) -> Row | Bad:
 
 
 def _is_lines(content: str) -> bool:
-    """Does the first line hold a whole object (JSON lines), or is one object spread over the file?"""
-    first = content.lstrip(_SPACE).split("\n", 1)[0].rstrip(_SPACE)
-    return first != "{"
+    """Does each line hold a row, or is one object spread over the file, or the only line a whole table?"""
+    first, _, rest = content.lstrip(_SPACE).partition("\n")
+    if first.rstrip(_SPACE) == "{":
+        return False
+    if rest.strip(_SPACE):
+        return True
+    try:
+        return _object_rows.table_in(value(first)) is None
+    except ValueError:
+        return True
 
 
 def _one_object(path: Path, content: str) -> Iterator[Row | Bad]:
+    """The rows inside one object, each with its number."""
     try:
         found = value(content)
     except ValueError as error:
         raise BadInput(f"{error}; write a JSON list of rows, or one object a line", where=f"{path}:1") from None
-    lists = [name for name, item in found.items() if isinstance(item, list) and item and isinstance(item[0], dict)]
-    hint = f"; its rows seem to be under {lists[0]!r}" if lists else ""
-    raise BadInput(
-        f"one JSON object is not a list of rows{hint}; write a list, or one object a line", where=f"{path}:1"
-    )
+    rows = _object_rows.rows_in(found, where=f"{path}:1")
+    return (Row(number, fields) for number, fields in enumerate(rows, start=1))
 
 
 def _listed(path: Path, content: str) -> Iterator[Row | Bad]:

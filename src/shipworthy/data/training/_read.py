@@ -1,11 +1,10 @@
 """Files -> batches of rows and the rows that were kept out, in the files' order; one chunk is in memory at a time."""
 
-import io
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import msgspec
 
@@ -13,20 +12,16 @@ from shipworthy.data.training import _sources
 from shipworthy.data.training._fast import FastPath
 from shipworthy.data.training._kinds import KINDS, Kind, kind_of, recognise
 from shipworthy.data.training._lines import LONGEST, Chunk, chunks
+from shipworthy.data.training._tabular import Object, table
 from shipworthy.data.training.batch import Batch, of_rows
 from shipworthy.data.training.types import Bad, Progress, Row, Source
 from shipworthy.errors import BadInput, UnknownName
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 ROWS = 4_096
 """Rows in one batch of the careful path."""
 _SAMPLE = 200
 _FIRST = 1 << 18
 _SPACE = b" \t\r\n"
-Object = tuple[int, Any]
-"""(line, decoded object or the sentence that says why there is none)."""
 
 
 class Reader:
@@ -91,16 +86,15 @@ class Reader:
         elif name.endswith(".json"):
             raise BadInput("this is not JSON; a list of rows starts with '['", where=f"{path}:1")
         else:
-            yield from self._objects(path, _table(path, start, stream))
+            yield from self._objects(path, table(path, start, stream))
 
     # --- JSON lines: the fast path ---
 
     def _json_lines(self, path: str, start: bytes, stream: IO[bytes]) -> Iterator[Batch | Bad]:
-        if start.split(b"\n", 1)[0].rstrip() == b"{":
-            raise BadInput(
-                "one JSON object is not a list of rows; write a list, or one object a line", where=f"{path}:1"
-            )
         sample = _sampled(start)
+        if self._is_one_object(path, start, sample):
+            yield from self._objects(path, _within_one(path, stream))
+            return
         kind = self._chosen(path, sample, 1)
         fast = FastPath(kind.name, list(sample[0]) if sample else [])
         for chunk in chunks(stream):
@@ -109,6 +103,19 @@ class Reader:
             batch = None if chunk.too_long else fast.batch(chunk, path)
             yield from [batch] if batch is not None else _careful(path, kind, _decoded(chunk))
             self._say(path, self._place())
+
+    def _is_one_object(self, path: str, start: bytes, sample: Sequence[dict[str, Any]]) -> bool:
+        """Whether the file is one JSON object that holds the rows: spread over lines, or on a single one that is no row
+        itself. What is named JSON lines has a row a line."""
+        first, _, rest = start.partition(b"\n")
+        if first.rstrip() == b"{":
+            return True
+        named = path.lower().removesuffix(".gz").removesuffix(".zst")
+        if named.endswith((".jsonl", ".ndjson")) or rest.strip(_SPACE):
+            return False
+        name = self._kind or recognise(sample)
+        row = sample[0] if sample else None
+        return row is None or name is None or not isinstance(KINDS[name].read(row, path, 1), list)
 
     # --- everything else: object by object ---
 
@@ -162,22 +169,6 @@ class _Replayed:
             found, self._start = self._start[:size], self._start[size:]
             return found
         return self._stream.read(size)
-
-
-class _Raw(io.RawIOBase):
-    """A stream that only knows `read`, for those who wrap it."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        view = memoryview(buffer).cast("B")
-        found = self._stream.read(len(view))
-        view[: len(found)] = found
-        return len(found)
 
 
 def _careful(path: str, kind: Kind, objects: Iterable[Object]) -> Iterator[Batch | Bad]:
@@ -251,6 +242,18 @@ def _listed(path: str, stream: IO[bytes]) -> Iterator[Object]:
         line, at = line + raw.count(b"\n"), begin + len(raw)
 
 
+def _within_one(path: str, stream: IO[bytes]) -> Iterator[Object]:
+    """The rows inside one JSON object, each with its number. It is held in memory; JSON lines are not."""
+    from shipworthy.data import _files, _object_rows, _rows
+
+    content = _files.decoded(stream.read(), Path(path))
+    try:
+        found = _rows.value(content)
+    except ValueError as error:
+        raise BadInput(f"{error}; write a list of rows, or one object a line", where=f"{path}:1") from None
+    yield from enumerate(_object_rows.rows_in(found, where=f"{path}:1"), start=1)
+
+
 def _why_no_list(path: str, data: bytes) -> tuple[str]:
     import json
 
@@ -268,44 +271,6 @@ def _why_no_list(path: str, data: bytes) -> tuple[str]:
             pass
         return (f"{path}: {error}",)
     return (f"{path}: not valid JSON; write a list of objects",)
-
-
-def _table(path: str, start: bytes, stream: IO[bytes]) -> Iterator[Object]:
-    """CSV and the like: the first line names the columns."""
-    import csv
-
-    from shipworthy.data import _rows
-
-    names, separator = _rows.header(Path(path), start[: start.rfind(b"\n") + 1] or start)
-    lines = io.TextIOWrapper(io.BufferedReader(_Raw(stream)), encoding="utf-8-sig", newline="")
-    before = csv.field_size_limit(LONGEST)
-    reader = csv.reader(lines, delimiter=separator, strict=True)
-    try:
-        next(reader)
-        yield from _cells(reader, names)
-    except UnicodeDecodeError as error:
-        said = f"byte 0x{error.object[error.start]:02X} is not UTF-8; save the file as UTF-8"
-        raise BadInput(said, where=f"{path}:{reader.line_num + 1}") from None
-    finally:
-        csv.field_size_limit(before)
-
-
-def _cells(reader: Any, names: Sequence[str]) -> Iterator[Object]:
-    import csv
-
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            yield line, f"not valid CSV ({error}); check the quotes from here on"
-            return
-        if cells is None:
-            return
-        if len(cells) == len(names):
-            yield line, dict(zip(names, cells, strict=True))
-        elif cells:
-            yield line, f"{len(cells)} cells under {len(names)} columns; quote a cell that holds the separator"
 
 
 def _parquet(path: str) -> Iterator[Object]:

@@ -9,7 +9,7 @@ from shipworthy.data.training._findings import Findings
 from shipworthy.data.training._read import ROWS, Reader
 from shipworthy.data.training.batch import Batch, of_rows
 from shipworthy.data.training.checks import TABLE, Check, Desk
-from shipworthy.data.training.types import Bad, DataReport, Histogram, Options, Place, Progress, Row, Source
+from shipworthy.data.training.types import Bad, DataReport, Histogram, Options, Progress, Row, Source
 from shipworthy.errors import UnknownName
 
 if TYPE_CHECKING:
@@ -77,14 +77,15 @@ def _report(
             also = "; ".join(item.faults[1:])
             found.at(item.code, item.where, "row", item.faults[0], f"also: {also}" if also else "")
             continue
+        if item.lines.path in bom:  # the mark stands before the first row, and that row may hold another one
+            bom.remove(item.lines.path)
+            found.add("byte_order_mark", item, 0, "file", "", "EF BB BF")
         desk.rows += len(item)
         desk.kinds[item.kind] = desk.kinds.get(item.kind, 0) + len(item)
         for one in checks.values():
             one.look(item)
     for one in checks.values():
         one.close()
-    for path in bom:
-        found.whole("byte_order_mark", 1, "", [Place(where=f"{path}:1", part="file", excerpt="", because="EF BB BF")])
     return DataReport(
         sources=tuple(sources),
         rows=desk.rows,

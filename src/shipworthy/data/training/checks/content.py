@@ -1,12 +1,14 @@
 """What completions teach: refusals, phrases of other assistants, unsafe matter, one answer for everything."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import TypeVar
 
 from shipworthy.data.training.batch import Batch
 from shipworthy.data.training.checks import Desk
 
+_Key = TypeVar("_Key", bound=Hashable)
 _REFUSING = ("sorry", "can't", "can’t", "cannot", "can not", "unable", "won't", "decline", "comfortable", "refuse")
 """Every phrase of `metrics.refusal` that opens a refusal holds one of these, but for those that only judge."""
 _BOILERPLATE = (
@@ -46,8 +48,7 @@ class Content:
         self._found = desk.found
         self._desk = desk
         self._said: Counter[str] = Counter()
-        self._openings: Counter[str] = Counter()
-        self._ends: Counter[str] = Counter()
+        self._frames: Counter[tuple[str, str]] = Counter()
         self._long = 0
         self._free = 0
 
@@ -71,13 +72,10 @@ class Content:
 
     def _shared(self, said: Sequence[str]) -> None:
         self._free += len(said)
-        if len(self._said) < _TRACKED:
-            self._said.update(filter(None, said))
+        _count(self._said, filter(None, said))
         long = [text for text in said if len(text) >= _LEAST_LENGTH]
         self._long += len(long)
-        if long and len(self._openings) < _TRACKED:
-            self._openings.update([text[:_OPENING] for text in long])
-            self._ends.update([text[-_OPENING:] for text in long])
+        _count(self._frames, [(text[:_OPENING], text[-_OPENING:]) for text in long])
 
     def close(self) -> None:
         if self._free >= _LEAST_ROWS:
@@ -85,10 +83,27 @@ class Content:
             if n > _HALF * self._free:
                 self._found.whole("constant_completion", n, f"{n / self._free:.0%} of the rows answer {text[:60]!r}")
         if self._long >= _LEAST_ROWS:
-            for counted in (self._openings, self._ends):
-                text, n = counted.most_common(1)[0]
-                if n > _BOILERPLATE_SHARE * self._long:
-                    self._found.whole("boilerplate", n, f"{n / self._long:.0%} of the long completions share {text!r}")
+            self._framed()
+
+    def _framed(self) -> None:
+        """Rows that share the commonest opening, the commonest end, or both: each counts once."""
+        usual = [_commonest(self._frames, side) for side in (0, 1)]
+        told = [(side, text, n) for side, (text, n) in enumerate(usual) if n > _BOILERPLATE_SHARE * self._long]
+        rows = sum(n for frame, n in self._frames.items() if any(frame[side] == text for side, text, _ in told))
+        said = " and ".join(f"{n / self._long:.0%} of the long completions share {text!r}" for _, text, n in told)
+        self._found.whole("boilerplate", rows, said)
+
+
+def _count(counted: Counter[_Key], found: Iterable[_Key]) -> None:
+    """Beyond so many different ones only those that are known are counted on, so that memory stays bounded."""
+    counted.update(found if len(counted) < _TRACKED else filter(counted.__contains__, found))
+
+
+def _commonest(frames: Mapping[tuple[str, str], int], side: int) -> tuple[str, int]:
+    counted: Counter[str] = Counter()
+    for frame, n in frames.items():
+        counted[frame[side]] += n
+    return counted.most_common(1)[0]
 
 
 @lru_cache(maxsize=4096)

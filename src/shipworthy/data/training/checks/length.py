@@ -12,6 +12,7 @@ LONGEST_KEPT = 512
 _OUTLIER, _OUTLIER_LEAST = 12, 2_000
 """Times the median, and at least so many characters: natural lengths are log-normal and reach 6 times easily."""
 _LONG_ENOUGH = 60
+_MORE = "more than are listed"
 _ENDS = frozenset(".!?\"')]}>`*:;…。！？”’|0123456789")
 
 
@@ -22,8 +23,9 @@ class Length:
         self._prompts: Counter[int] = Counter()
         self._completions: Counter[int] = Counter()
         self._heap: list[tuple[int, str, str]] = []
+        self._large: Counter[int] = Counter()
         self._cut: list[tuple[str, str]] = []
-        self._cuts = self._long = 0
+        self._cuts = self._long = self._shorts = 0
         self._short: list[tuple[int, str, str]] = []
 
     def look(self, batch: Batch) -> None:
@@ -39,9 +41,10 @@ class Length:
 
     def _longest(self, batch: Batch, size_N: Sequence[int]) -> None:
         limit = self._desk.options.max_characters
-        least = max(_OUTLIER_LEAST, self._heap[0][0] if len(self._heap) >= LONGEST_KEPT else 0)
-        if max(size_N) <= least:
+        if max(size_N) <= min(_OUTLIER_LEAST, limit):
             return
+        least = max(_OUTLIER_LEAST, self._heap[0][0] if len(self._heap) >= LONGEST_KEPT else 0)
+        self._large.update([size for size in size_N if _OUTLIER_LEAST < size <= limit])
         for index, size in enumerate(size_N):
             if size > limit:
                 self._found.add("too_long", batch, index, "row", batch.prompt_N[index], f"{size:,} characters")
@@ -63,25 +66,29 @@ class Length:
 
     def _remember_short(self, batch: Batch, said: Sequence[str]) -> None:
         for index, text in enumerate(said):
-            if 0 < len(text.strip()) <= 2 and len(self._short) < LONGEST_KEPT:
-                self._short.append((len(text), batch.where(index), text))
+            if 0 < len(text.strip()) <= 2:
+                self._shorts += 1
+                if len(self._short) < LONGEST_KEPT:
+                    self._short.append((len(text), batch.where(index), text))
 
     def close(self) -> None:
         sizes = self._prompts + Counter({0: 0})
         median = quantile(sizes, 0.5) + quantile(self._completions, 0.5)
-        for size, where, text in sorted(self._heap, reverse=True):
-            if size > max(_OUTLIER_LEAST, _OUTLIER * median):
-                self._found.at(
-                    "length_outlier", where, "row", text, f"{size:,} characters, the median is {median:,.0f}"
-                )
+        least = max(_OUTLIER_LEAST, _OUTLIER * median)
+        outliers = sorted([one for one in self._heap if one[0] > least], reverse=True)
+        for size, where, text in outliers:
+            self._found.at("length_outlier", where, "row", text, f"{size:,} characters, the median is {median:,.0f}")
+        rows = sum(n for size, n in self._large.items() if size > least)
+        self._found.whole("length_outlier", rows - len(outliers), _MORE)
         if self._cuts <= 0.2 * self._long:  # otherwise the set is written without full stops
             for where, text in self._cut:
                 self._found.at("looks_cut_off", where, "completion", text)
-            self._found.whole("looks_cut_off", self._cuts - len(self._cut), "more than are listed")
+            self._found.whole("looks_cut_off", self._cuts - len(self._cut), _MORE)
         usual = quantile(self._completions, 0.5)
         if usual >= 40:
             for size, where, text in self._short:
                 self._found.at("too_short", where, "completion", text, f"{size} characters, the median is {usual:,.0f}")
+            self._found.whole("too_short", self._shorts - len(self._short), _MORE)
 
     def histograms(self) -> tuple[Histogram, ...]:
         """Lengths of prompts and completions, in bins that double."""

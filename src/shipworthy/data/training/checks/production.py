@@ -66,10 +66,9 @@ def _inputs(path: str) -> list[str]:
     from shipworthy.errors import BadInput
 
     if path.endswith((".txt", ".log")):
-        try:
-            texts = Path(path).read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadInput(f"cannot be read as UTF-8 text ({error})", where=path) from None
+        from shipworthy.data import _files
+
+        texts = _files.text(Path(path)).splitlines()
     else:
         texts = [text for batch in Reader([path]) if isinstance(batch, Batch) for text in _asked(batch)]
     texts = [text for text in texts if text.strip()]

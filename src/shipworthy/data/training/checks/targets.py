@@ -18,6 +18,7 @@ _NEARLY_ALL = 0.8
 _SQL_STARTS = ("select", "with", "insert", "update", "delete", "create")
 _STEPS = 10_000
 _TRACKED_SHAPES = 2_000
+_OTHER_KEYS = "other keys than the rest"
 _SYNTAX = ("syntax error", "incomplete input", "unrecognized token")
 
 
@@ -30,6 +31,7 @@ class Targets:
         self._as: dict[str, str] = {}
         self._keys: dict[tuple[str, ...], list[tuple[str, str]]] = {}
         self._counts: dict[tuple[str, ...], int] = {}
+        self._other_shapes = 0
         self._sql = False
 
     def look(self, batch: Batch) -> None:
@@ -72,6 +74,7 @@ class Targets:
 
     def _shape(self, where: str, keys: tuple[str, ...], text: str) -> None:
         if keys not in self._counts and len(self._counts) >= _TRACKED_SHAPES:
+            self._other_shapes += 1
             return
         self._counts[keys] = self._counts.get(keys, 0) + 1
         places = self._keys.setdefault(keys, [])
@@ -106,7 +109,7 @@ class Targets:
                 self._found.add("ungrounded_answer", batch, index, "completion", said)
 
     def close(self) -> None:
-        total = sum(self._counts.values())
+        total = sum(self._counts.values()) + self._other_shapes
         usual = max(self._counts, key=self._counts.__getitem__, default=())
         if self._counts and self._counts[usual] > _NEARLY_ALL * total:
             for keys, places in self._keys.items():
@@ -114,7 +117,8 @@ class Targets:
                     said = f"keys {', '.join(keys) or 'none'}; usual are {', '.join(usual)}"
                     for where, text in places:
                         self._found.at("target_keys", where, "completion", text, said)
-                    self._found.whole("target_keys", self._counts[keys] - len(places), "other keys than the rest")
+                    self._found.whole("target_keys", self._counts[keys] - len(places), _OTHER_KEYS)
+            self._found.whole("target_keys", self._other_shapes, _OTHER_KEYS)
         if self._sql and self._desk.options.database is None:
             self._desk.skipped.append(Skipped(check="sql_does_not_run", because="needs --database FILE (SQLite)"))
         self._database.close()

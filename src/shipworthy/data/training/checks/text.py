@@ -37,8 +37,9 @@ _WEAK = frozenset(["plain", "question-answer", "q-a", "Answer:", "A:", "Output:"
 """Marks that people also write without any template; alone among plain prompts they are none."""
 _LOOP = (
     r"(?i)"
-    r"\b(\w[\w'-]*)(?:\W{1,3}\1\b){3,}"
+    r"\b(\w[\w'-]*)(?:[^\w\0]{1,3}\1\b){3,}"
 )
+"""Never over NUL, which stands between two rows: answers of one word each are no loop."""
 _SENTENCE = re.compile(r"(?<=[.!?\n])\s+")
 _PLAIN_TEXT_KINDS = ("text", "prompt_completion", "prompt", "preference")
 

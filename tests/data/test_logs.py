@@ -289,7 +289,12 @@ def test_metadata_can_be_a_slice(tmp_path: Path) -> None:
     samples = tuple(
         LoggedSample(id=name, input=name, target="", scores={"m": 1.0}, metadata={"topic": name}) for name in ("x", "y")
     )
-    results = _compare(_logged(tmp_path, "lab/new", samples), _logged(tmp_path, "lab/old", samples), slices=("topic",))
+    results = _compare(
+        _logged(tmp_path, "lab/new", samples),
+        _logged(tmp_path, "lab/old", samples),
+        slices=("topic",),
+        better={"m": "higher"},
+    )
 
     assert ("x", "y") == results.evidence[0].slices["topic"].names
 
@@ -381,7 +386,8 @@ def test_logs_without_a_scorer_are_named(tmp_path: Path) -> None:
 def test_an_errored_sample_fails_in_every_metric_of_its_log(tmp_path: Path) -> None:
     scores = {"match": {"value": "C"}, "both": {"value": {"length": 3, "polite": True}}}
     new = _told(tmp_path, "lab/new", [{"scores": scores}, {"error": {"message": "no answer"}}])
-    results = _compare(new, _told(tmp_path, "lab/old", [{"scores": scores}] * 2))
+    asked = {"both/length": "lower", "both/polite": "higher"}
+    results = _compare(new, _told(tmp_path, "lab/old", [{"scores": scores}] * 2), better=asked)
 
     assert ["match", "both/length", "both/polite"] == list(results.metrics)
     assert [[ANSWERED, FAILED]] == [table.status["lab/new"].tolist() for table in results.evidence]

@@ -35,7 +35,7 @@ def test_a_table_of_evaluate_is_read(tmp_path: Path) -> None:
     for model in ("new", "old"):
         (tmp_path / model).mkdir()
         shutil.copy(FIXTURES / "eval_results_table.json", tmp_path / model)
-    results = _read(tmp_path / "new", tmp_path / "old", better="lower")
+    results = _read(tmp_path / "new", tmp_path / "old", better={"": "lower"})
 
     assert ("MLflow evaluation", ("length",)) == (results.source, results.primary)
     assert ["capital of France", "capital of Spain", "capital of Peru"] == list(results.evidence[0].example_N)
@@ -52,7 +52,7 @@ def test_mlflows_own_metrics_keep_their_direction_and_latency_is_watched(tmp_pat
 
 
 def test_a_folder_of_evaluations_is_joined_by_its_ids() -> None:
-    results = _read(FIXTURES / "new", FIXTURES / "old", better="higher")
+    results = _read(FIXTURES / "new", FIXTURES / "old", better={"": "higher"})
     evidence = results.evidence[0]
 
     assert {"score", "correct"} == set(results.primary)

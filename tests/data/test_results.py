@@ -111,7 +111,7 @@ def test_the_same_input_under_two_ids_is_one_cluster(tmp_path: Path) -> None:
     results = _read(tmp_path, content)
 
     assert [0, 1, 0] == results.evidence[0].cluster_N.tolist()
-    assert [("duplicate_examples", 1)] == [(note.code, note.count) for note in results.warnings]
+    assert ("duplicate_examples", 1) in [(note.code, note.count) for note in results.warnings]
 
 
 def test_rows_in_another_order_pair_the_same(tmp_path: Path) -> None:
@@ -127,16 +127,15 @@ def test_an_empty_cell_is_absent_and_counted_with_its_line(tmp_path: Path) -> No
     results = _read(tmp_path, WIDE + "4,y,,1\n5,y,,1\n")
 
     assert [ANSWERED] * 3 + [ABSENT] * 2 == results.evidence[0].status["new"].tolist()
-    assert ["missing_examples"] == [note.code for note in results.warnings]
-    assert "new has no value for 2 of 5 examples" in results.warnings[0].message
-    assert results.warnings[0].message.endswith("results.csv:5")
+    (told,) = (note.message for note in results.warnings if note.code == "missing_examples")
+    assert "new has no value for 2 of 5 examples" in told and told.endswith("results.csv:5")
 
 
 def test_a_row_that_is_not_there_is_absent(tmp_path: Path) -> None:
     results = _read(tmp_path, TIDY + "4,old,1,y\n")
 
     assert [ANSWERED] * 3 + [ABSENT] == results.evidence[0].status["new"].tolist()
-    assert "for 1 of 4 examples, first '4'" in results.warnings[0].message
+    assert any("for 1 of 4 examples, first '4'" in note.message for note in results.warnings)
 
 
 def test_a_row_with_an_error_and_no_value_failed(tmp_path: Path) -> None:

@@ -33,6 +33,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_MARGIN,
         help="what may be lost at most: 0.02, '2 points' (default 0.02)",
     )
+    parser.add_argument(
+        "--better",
+        action="append",
+        default=[],
+        type=_direction,
+        metavar="[X=]higher|lower",
+        help="which direction is better, where the name of the metric does not say it; repeats",
+    )
+    parser.add_argument(
+        "--scale",
+        choices=("plain", "alpaca", "signed"),
+        help="what preferences are written as: alpaca 1 loss, 2 win, 0 or 1.5 tie; signed -1, 0, 1; plain: scores",
+    )
     parser.add_argument("--cluster", metavar="COL", help="rows with the same value rise and fall together")
     parser.add_argument("--slice", action="append", default=[], metavar="COL", help="watch every value of it; repeats")
     parser.add_argument("--gate-slices", action="store_true", help="a slice that is shown worse blocks (margin 0.05)")
@@ -71,6 +84,8 @@ def _judge(args: argparse.Namespace) -> Verdict:
         metric=args.metric,
         cluster=args.cluster,
         slices=tuple(args.slice),
+        better=dict(args.better),
+        scale=args.scale,
     )
     found = results.read(args.results, query)
     return judge(_question(found, args), found.evidence, rng=np.random.default_rng(SEED))
@@ -101,6 +116,14 @@ def _next(args: argparse.Namespace) -> str:
     if not args.output:
         return "add -o report.html to see every gain with its interval, or -o report.md for a pull request"
     return f"open {quoted(args.output[0])}"
+
+
+def _direction(text: str) -> tuple[str, str]:
+    """(metric, direction); without a metric it is said of all of them."""
+    name, _, side = text.rpartition("=")
+    if side not in ("higher", "lower"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no direction: say higher, lower or METRIC=lower")
+    return name, side
 
 
 def _margin(text: str) -> float | str:

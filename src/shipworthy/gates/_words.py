@@ -8,7 +8,7 @@ from shipworthy.gates._rule_cells import GRAVE_ALPHA, GRAVE_MARGINS, Judged, wit
 from shipworthy.gates.question import Rule
 from shipworthy.records import Decision, Interval
 
-_UNITS = {"share": "", "s": " s", "usd": " USD", "tokens": " tokens", "points": " points"}
+_UNITS = {"share": "", "s": " s", "ms": " ms", "usd": " USD", "tokens": " tokens", "points": " points"}
 _SLICES_TOLD = 5
 
 

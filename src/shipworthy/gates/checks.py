@@ -171,6 +171,12 @@ def _about(question: Question, comparison: Comparison) -> Iterator[Notice]:
         count = max(failed, unmeasured)
         text = f"{metric} is over successes only: {count:,} answers carry no weight"
         yield _notice("survivorship", text, count, metric)
+    elif pair.metric.unit in ("s", "ms") and failed:
+        text = (
+            f"{metric}: {failed:,} answers failed ({pair.failed[0]:,} of {question.candidate}) and count as "
+            f"{pair.metric.failure[0]:,.0f} {pair.metric.unit}; over successes only it would look better"
+        )
+        yield _notice("survivorship", text, failed, metric)
     if found.clusters_S[0] < MIN_CLUSTERS:
         unit = "examples" if pair.independent else "clusters"
         text = f"{metric} rests on {found.clusters_S[0]:.0f} {unit}; an interval needs {MIN_CLUSTERS}"

@@ -12,12 +12,16 @@ Level = Literal["hard", "soft"]
 Cadence = Literal["commit", "checkpoint", "nightly", "predeploy", "weekly"]
 
 WARNING_CODES = (
+    "allowed",
+    "assumed_direction",
     "broken_gold",
     "classifiers_disagree",
     "constant_output",
+    "contradicting_slices",
     "duplicate_examples",
     "few_clusters",
     "few_discordant",
+    "foreign_ids",
     "gold_mismatch",
     "identical_results",
     "judge_agreement",
@@ -38,6 +42,7 @@ WARNING_CODES = (
     "survivorship",
     "tuning_run",
     "underpowered",
+    "uneven_gaps",
     "unparsed_verdict",
 )
 """What `require_absent` of a gate may name: the warning codes of a verdict."""

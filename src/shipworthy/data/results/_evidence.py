@@ -2,28 +2,21 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shipworthy import records
 from shipworthy.data._repeats import codes, join, normal
+from shipworthy.data.results._direction import NAMELESS
+from shipworthy.data.results._judging import metric_of
 from shipworthy.data.results._long import Long, Texts, coded
+from shipworthy.data.results._preferences import as_win_rates
 from shipworthy.data.results._query import Query, known
-from shipworthy.errors import BadInput, MissingEvidence
+from shipworthy.errors import BadInput
 from shipworthy.metrics.types import Metric
-from shipworthy.records import ABSENT, ANSWERED, FAILED, Direction, Evidence, Example, Labels, Response
-
-LOWER_IS_BETTER = frozenset(
-    (
-        *("perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte", "loss", "nll", "wer", "cer", "ter"),
-        *("error_rate", "brier", "ece", "mae", "mse", "rmse", "toxicity", "hallucination_rate"),
-        *("cost", "cost_usd", "latency", "latency_s", "tokens"),
-    )
-)
-_UNITS = {"cost": "usd", "latency_s": "s"}
-_PREFERENCE = ("preference", "win_rate")
+from shipworthy.records import ABSENT, ANSWERED, FAILED, Evidence, Labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +54,15 @@ def build(long: Long, query: Query) -> Results:
         known("metric", query.metric, long.metrics, long.where)
     for name in query.slices:
         known("slice", name, long.slices, long.where)
-    long, notes = _preferences(long, query)
+    long = as_win_rates(long, query)
     units = [_units(long, metric, pair) for metric in _wanted(long, query)]
     units = [unit for unit in units if len(unit.example_N)]
     if not any(unit.metric not in long.extras for unit in units):
         raise BadInput("no value of either model was found", where=long.where)
     _same_gold(long, pair)
     groups = _grouped(units)
-    metrics = {unit.metric: _metric(long, unit, query) for unit in units}
+    metrics = {unit.metric: metric_of(long, unit.metric, _values(unit), query) for unit in units}
+    primary = tuple(name for name in metrics if name not in long.extras)
     evidence = tuple(_evidence(name, group, query, metrics) for name, group in groups.items())
     return Results(
         source=long.source,
@@ -77,8 +71,8 @@ def build(long: Long, query: Query) -> Results:
         evidence=evidence,
         metrics=metrics,
         datasets={unit.metric: name for name, group in groups.items() for unit in group},
-        primary=tuple(name for name in metrics if name not in long.extras),
-        warnings=(*long.warnings, *notes, *_missing(long, units, query), *_repeated(groups)),
+        primary=primary,
+        warnings=(*long.warnings, *_undirected(primary, query), *_missing(long, units, query), *_repeated(groups)),
         models=tuple(long.models),
     )
 
@@ -228,6 +222,10 @@ def _same_gold(long: Long, pair: Sequence[int]) -> None:
 # --- evidence --------------------------------------------------------------------------------------------------------
 
 
+def _values(unit: _Units) -> NDArray[np.float64]:
+    return unit.value_MN[np.isfinite(unit.value_MN)]
+
+
 def _grouped(units: Sequence[_Units]) -> dict[str, list[_Units]]:
     """Metrics that stand on the same units with the same statuses share one Evidence."""
     groups: dict[str, list[_Units]] = {}
@@ -275,57 +273,16 @@ def _counts(unit: _Units, side: int, failure: tuple[float, ...]) -> NDArray[np.f
     return np.where((status_N == ANSWERED)[:, None], here_N2, lost_N2)
 
 
-def _metric(long: Long, unit: _Units, query: Query) -> Metric:
-    """How a column of values is judged: 0 and 1 are binary, anything else a mean; latency is a quantile."""
-    values = unit.value_MN[np.isfinite(unit.value_MN)]
-    name = unit.metric
-    better = _better(long, name, query)
-    within = bool(((values >= 0) & (values <= 1)).all())
-    binary = within and bool(np.isin(values, (0.0, 1.0)).all())
-    worst = min(0.0, float(values.min())) if better == "higher" else float(values.max(initial=1.0 if within else 0.0))
-    return Metric(
-        name=name,
-        unit=_UNITS.get(name, "share" if within else "points"),
-        better=better,
-        kind="quantile" if name == "latency_s" else "binary" if binary else "mean",
-        observe=_not_observed,
-        failure=(worst, 1.0),
-        quantile=0.95 if name == "latency_s" else None,
-        source=long.where,
-    )
-
-
-def _better(long: Long, name: str, query: Query) -> Direction:
-    if query.better is not None and name not in long.extras:
-        return query.better
-    unfiltered = name.split(",")[0]
-    said = long.better or {}
-    return said.get(name) or said.get(unfiltered) or ("lower" if unfiltered.lower() in LOWER_IS_BETTER else "higher")
-
-
-def _not_observed(example: Example, response: Response) -> tuple[float, ...]:
-    raise MissingEvidence(
-        f"the scores of {example.id!r} and {response.model!r} come from a results file, not from answers"
-    )
-
-
 # --- what a reader should know ---------------------------------------------------------------------------------------
 
 
-def _preferences(long: Long, query: Query) -> tuple[Long, list[records.Warning]]:
-    """alpaca_eval writes a preference as 1 (the reference wins) to 2 (the model wins): its win rate is the mean of
-    value - 1. Read so when the metric is called preference or win_rate, or has no name and holds fractions in 1..2."""
-    values = long.value_R[np.isfinite(long.value_R)]
-    scaled = long.source == "wide table" and len(values) > 0 and values.min() >= 1 and values.max() <= 2
-    fractions = scaled and bool((values != np.floor(values)).any())
-    if not scaled or not (query.metric in _PREFERENCE or (query.metric is None and fractions)):
-        return long, []
-    name = query.metric or "win_rate"
+def _undirected(primary: Sequence[str], query: Query) -> list[records.Warning]:
+    told = [name for name in primary if name in NAMELESS and not {name, ""} & set(query.better)]
     message = (
-        "values in 1..2 were read as preferences: the win rate is value - 1; give --metric another name to keep them"
+        "nothing in the table says what its values measure: higher was taken as better; name them with --metric, "
+        "or say --better lower"
     )
-    note = records.Warning(code="preference_scale", message=message, count=len(values))
-    return replace(long, value_R=long.value_R - 1, metrics=[name]), [note]
+    return [records.Warning(code="assumed_direction", message=message)] if told else []
 
 
 def _missing(long: Long, units: Sequence[_Units], query: Query) -> list[records.Warning]:

@@ -19,11 +19,14 @@ from shipworthy.data.results._long import Long
 from shipworthy.data.results._peek import Start
 from shipworthy.data.results._query import Query, known
 from shipworthy.errors import BadInput
+from shipworthy.records import Direction
 from shipworthy.store import loose_json
 from shipworthy.store import zip_members as _zip
 
 _LETTERS = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}
 _WORDS = {"yes": 1.0, "true": 1.0, "correct": 1.0, "no": 0.0, "false": 0.0, "incorrect": 0.0}
+_GRADES = frozenset((*_LETTERS, "correct", "incorrect", "CORRECT", "INCORRECT"))
+_UP: Direction = "higher"
 _SHORTENED = ("(content truncated)", "attachment://")
 _NO_TEXT = frozenset(f"({kind})" for kind in ("Image", "Audio", "Video", "Data", "Document", "Reasoning", "Tool_use"))
 LATENCY = "latency_s"
@@ -36,6 +39,7 @@ def read(paths: Sequence[Path], query: Query) -> Long:
     scores: list[Score] = []
     models: list[str] = []
     measured: dict[str, None] = {}
+    graded: set[str] = set()
     asked: dict[str, Score] = {}
     for path in logs:
         header, samples = _open(path)
@@ -44,6 +48,7 @@ def read(paths: Sequence[Path], query: Query) -> Long:
         models.append(model)
         if model in (query.candidate, query.baseline):
             measured |= dict.fromkeys(_metrics(samples))
+            graded |= _graded(header, samples)
             found = list(_scores(path, run, samples, model, query))
             _same_input(found, asked)
             scores += found
@@ -53,7 +58,9 @@ def read(paths: Sequence[Path], query: Query) -> Long:
         raise BadInput("no sample of these logs has a score", where=where)
     if query.metric is not None:
         known("metric", query.metric, [*measured, *(score.metric for score in scores)], where)
-    return long_rows(scores, source="inspect_ai log", where=where, better={LATENCY: "lower"}, extras=(LATENCY,))
+    better: dict[str, Direction] = dict.fromkeys(graded, _UP)
+    better[LATENCY] = "lower"
+    return long_rows(scores, source="inspect_ai log", where=where, better=better, extras=(LATENCY,))
 
 
 def logs_in(folder: Path) -> list[Path]:
@@ -164,6 +171,21 @@ def _whole(said: Any) -> str | None:
 
 def _metrics(samples: Sequence[Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(name for sample in samples for name, _ in _values(sample)))
+
+
+def _graded(header: Mapping[str, Any], samples: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Metrics whose direction the log says itself: grades of correctness, and scorers summed up as an accuracy."""
+    grades = {
+        name for sample in samples for name, value in _values(sample) if isinstance(value, str) and value in _GRADES
+    }
+    results = header.get("results")
+    scores = results.get("scores") if isinstance(results, dict) else None
+    summed = {
+        str(score.get("name"))
+        for score in (scores if isinstance(scores, list) else ())
+        if isinstance(score, dict) and isinstance(score.get("metrics"), dict) and "accuracy" in score["metrics"]
+    }
+    return grades | summed
 
 
 def _values(sample: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

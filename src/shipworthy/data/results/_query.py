@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import Literal
 
 from shipworthy.errors import BadInput
 from shipworthy.records import Direction, Record
@@ -17,7 +18,8 @@ class Query(Record):
             values are); None: all of them.
         cluster: column of what rises and falls together.
         slices: columns whose labels are reported.
-        better: which direction is better; None: by the metric's name (see `_evidence.LOWER_IS_BETTER`).
+        better: metric -> which direction is better, "" for every metric; else by its log or its name (`_direction`).
+        scale: what preferences are written as (`_preferences`); None: as their name and values say.
     """
 
     candidate: str
@@ -26,7 +28,8 @@ class Query(Record):
     metric: str | None = None
     cluster: str | None = None
     slices: tuple[str, ...] = ()
-    better: Direction | None = None
+    better: dict[str, Direction] = {}
+    scale: Literal["plain", "alpaca", "signed"] | None = None
 
     def __post_init__(self) -> None:
         if self.candidate == self.baseline:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from shipworthy.data.results import _table
 from shipworthy.data.results._formats import Format
+from shipworthy.data.results._judging import is_price, is_time
 from shipworthy.data.results._logs import called
 from shipworthy.data.results._long import Long, Texts, coded, concatenate, texts
 from shipworthy.data.results._query import Query, known
@@ -58,7 +59,10 @@ def _tidy(table: Table, query: Query, model_R: Texts) -> Long:
     rows = np.flatnonzero(mine_R)
     if metric_code_R is None:
         metric_code_R = np.zeros(table.n, dtype=np.int64)
+    failed_R = _failed(table, rows)
     value_R = _value(table, column, rows)
+    if is_time(_named(query, column)) or is_price(_named(query, column)):  # a failed answer is neither fast nor cheap
+        value_R = np.where(failed_R, np.nan, value_R)
     long = Long(
         source="tidy table",
         where=str(table.path),
@@ -69,7 +73,7 @@ def _tidy(table: Table, query: Query, model_R: Texts) -> Long:
         metric_R=metric_code_R[rows],
         seed_R=_seeds(table, rows),
         value_R=value_R,
-        failed_R=_failed(table, rows) & np.isnan(value_R),
+        failed_R=failed_R & np.isnan(value_R),
         slices=_slices(table, query, rows),
         place=lambda row: table.place(int(rows[row])),
         cluster_R=_optional(table, query.cluster, rows),
@@ -100,13 +104,17 @@ def _with_extras(table: Table, long: Long, rows: NDArray[np.int64]) -> Long:
     first = np.flatnonzero(long.metric_R == long.metric_R[0]) if len(rows) else rows
     for name in EXTRAS:
         if name in table.columns and name not in long.metrics:
-            value_R = _value(table, name, rows[first])
-            parts.append(_extra(long, name, value_R, first))
+            failed_R = _failed(table, rows[first])
+            value_R = np.where(failed_R, np.nan, _value(table, name, rows[first]))
+            parts.append(_extra(long, name, value_R, failed_R, first))
     return concatenate(parts)
 
 
-def _extra(long: Long, name: str, value_R: NDArray[np.float64], kept: NDArray[np.int64]) -> Long:
-    kept, value_R = kept[~np.isnan(value_R)], value_R[~np.isnan(value_R)]
+def _extra(
+    long: Long, name: str, value_R: NDArray[np.float64], failed_R: NDArray[np.bool_], kept: NDArray[np.int64]
+) -> Long:
+    there = ~np.isnan(value_R) | failed_R
+    kept, value_R, failed_R = kept[there], value_R[there], failed_R[there]
     return Long(
         source=long.source,
         where=long.where,
@@ -117,7 +125,7 @@ def _extra(long: Long, name: str, value_R: NDArray[np.float64], kept: NDArray[np
         metric_R=np.zeros(len(kept), dtype=np.int64),
         seed_R=long.seed_R[kept],
         value_R=value_R,
-        failed_R=np.zeros(len(kept), dtype=np.bool_),
+        failed_R=failed_R,
         slices={column: label_R[kept] for column, label_R in long.slices.items()},
         place=lambda row: long.place(int(kept[row])),
         cluster_R=None if long.cluster_R is None else long.cluster_R[kept],

@@ -1,0 +1,87 @@
+"""How a column of values is judged: its unit, its direction, its interval, and what an answer that failed counts as."""
+
+import re
+from typing import Literal
+
+import numpy as np
+
+from shipworthy.data.results._direction import better_of
+from shipworthy.data.results._long import Long
+from shipworthy.data.results._query import Query
+from shipworthy.errors import MissingEvidence
+from shipworthy.metrics.types import Floats, Metric
+from shipworthy.metrics.usage import UNMEASURED
+from shipworthy.records import Direction, Example, Response
+
+FAILURE_S = 3600.0
+"""A failed answer is never a fast one: as in a run it counts as an hour (a quantile asks only that it be slow)."""
+_TIMES = re.compile(
+    r"^(?:latency|duration|response_time|total_time|runtime|elapsed|first_token|ttft|time_to_first_token)"
+    r"(?:_p(?P<percent>\d\d))?(?:_(?P<unit>s|sec|secs|seconds|ms))?$"
+)
+_PRICES = ("cost", "cost_usd", "price", "tokens", "output_tokens", "input_tokens", "total_tokens", "completion_tokens")
+
+
+def is_time(name: str) -> bool:
+    """Whether a metric of this name is the time that an answer took."""
+    return _TIMES.match(name.lower()) is not None
+
+
+def is_price(name: str) -> bool:
+    """Whether a metric of this name is what an answer cost: of one that failed there is none."""
+    return name.lower() in _PRICES
+
+
+def metric_of(long: Long, name: str, values: Floats, query: Query) -> Metric:
+    """0 and 1 are binary, anything else a mean; times are a quantile (p95), prices a ratio, as in a run.
+
+    Raises: BadInput: nobody knows which direction is better.
+    """
+    asked = {} if name in long.extras else query.better
+    better = better_of(name, long.better or {}, asked, long.where)
+    if (time := _TIMES.match(name.lower())) is not None:
+        return _time(long, name, time, better)
+    within = bool(((values >= 0) & (values <= 1)).all())
+    binary = within and bool(np.isin(values, (0.0, 1.0)).all())
+    if is_price(name):
+        return Metric(
+            name=name,
+            unit="usd" if name in ("cost", "cost_usd", "price") else "tokens",
+            better=better,
+            kind="corpus" if long.failed_R.any() else "mean",
+            observe=not_observed,
+            failure=UNMEASURED,
+            survivorship=True,
+            source=long.where,
+        )
+    worst = min(0.0, float(values.min())) if better == "higher" else float(values.max(initial=1.0 if within else 0.0))
+    return Metric(
+        name=name,
+        unit="share" if within else "points",
+        better=better,
+        kind="binary" if binary else "mean",
+        observe=not_observed,
+        failure=(worst, 1.0),
+        source=long.where,
+    )
+
+
+def _time(long: Long, name: str, time: re.Match[str], better: Direction) -> Metric:
+    unit: Literal["s", "ms"] = "ms" if time["unit"] == "ms" else "s"
+    return Metric(
+        name=name,
+        unit=unit,
+        better=better,
+        kind="quantile",
+        observe=not_observed,
+        failure=(FAILURE_S * (1000 if unit == "ms" else 1), 1.0),
+        quantile=int(time["percent"]) / 100 if time["percent"] and int(time["percent"]) else 0.95,
+        source=long.where,
+    )
+
+
+def not_observed(example: Example, response: Response) -> tuple[float, ...]:
+    """Raises: MissingEvidence: always; a results file holds scores, not answers."""
+    raise MissingEvidence(
+        f"the scores of {example.id!r} and {response.model!r} come from a results file, not from answers"
+    )

@@ -16,6 +16,11 @@ its model. A metric of your own is a few lines: see [your own metric](../guides/
 public data, beside the published numbers: [metric parity](metric-parity.md). Metrics that ask a model or run a process
 stand in [judges](../guides/judges.md) and [sandbox](../guides/sandbox.md).
 
+**References.** Metrics that compare texts read a text, a number, true or false, a list of these (any of them is right),
+and SQuAD's `{text: [...], answer_start: [...]}`; an empty list asks for no answer. Metrics that compare labels read one
+text, number, true or false. Anything else (null, null in a list, another object) is refused with file and line before a
+model is asked; what JSON, tool-call, retrieval and assertion metrics read stands with them.
+
 | kind | measures | unit | better | interval |
 |---|---|---|---|---|
 """

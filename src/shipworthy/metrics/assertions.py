@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from shipworthy.errors import BadInput
-from shipworthy.metrics._answer import as_text, pattern, place, text_of
+from shipworthy.metrics._answer import as_text, pattern, place, scalar_text, text_of
 from shipworthy.metrics._json import NOTHING, at, equal, parsed, steps
 from shipworthy.metrics.types import Metric
 from shipworthy.records import Example, Record, Response
@@ -48,6 +48,12 @@ class Assertions(Record):
         asked = [value for name, value in msgspec.structs.asdict(self).items() if name not in ("equals", "ignore_case")]
         if self.equals is msgspec.UNSET and all(value is None for value in asked):
             raise ValueError("asserts nothing")
+        if [] in asked or self.equals == [] or any(scalar_text(one) is None for one in _list(self._equal)):
+            raise ValueError("an empty list asserts nothing, and `equals` takes texts or numbers")
+
+    @property
+    def _equal(self) -> Any:
+        return None if self.equals is msgspec.UNSET else self.equals
 
     def holds(self, text: str) -> bool:
         """Whether the answer satisfies every assertion. Lengths count Unicode characters of the whole answer."""
@@ -131,8 +137,9 @@ class AssertionsOptions(Record):
                 f"in the column {self.field or 'assert'!r}",
                 where=place(example),
             )
+        given = {key: one for key, one in value.items() if one is not None}  # Parquet fills absent keys with null
         try:
-            return _converted(msgspec.json.encode(value, order="deterministic"))
+            return _converted(msgspec.json.encode(given, order="deterministic"))
         except (msgspec.ValidationError, BadInput) as error:
             raise BadInput(f"assertions of example {example.id!r}: {error}", where=place(example)) from error
 

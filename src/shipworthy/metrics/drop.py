@@ -37,7 +37,7 @@ class _Drop:
         return self._placed(example, self._inner.failure)
 
     def _placed(self, example: Example, counts: tuple[float, ...]) -> tuple[float, ...]:
-        if self._field not in example.fields:
+        if example.fields.get(self._field) is None:
             raise BadInput(
                 f"example {example.id!r} has no column {self._field!r}, so `drop` cannot tell original rows from "
                 "changed ones; measure it on a robustness suite",

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from shipworthy.errors import BadInput
-from shipworthy.metrics._answer import as_text, pattern, place, text_of
+from shipworthy.metrics._answer import pattern, place, scalar_text, text_of
 from shipworthy.metrics.types import Metric
 from shipworthy.records import Example, Record, Response
 
@@ -29,7 +29,13 @@ def source_of(example: Example, column: str | None) -> str:
     value = example.fields.get(column)
     if value is None:
         raise BadInput(f"example {example.id!r} has no column {column!r} with its source", where=place(example))
-    return "\n".join(map(as_text, value)) if isinstance(value, list | tuple) else as_text(value)
+    texts = [scalar_text(one) for one in (value if isinstance(value, list | tuple) else [value])]
+    if None in texts or not texts:
+        raise BadInput(
+            f"the source of example {example.id!r} in column {column!r} is no text or list of texts",
+            where=place(example),
+        )
+    return "\n".join(text for text in texts if text is not None)
 
 
 def numbers_in(text: str) -> list[str]:
@@ -118,7 +124,10 @@ def _ids(example: Example, column: str) -> set[str]:
             f"example {example.id!r} needs the column {column!r}: how many sources there are, or a list of their ids",
             where=place(example),
         )
-    return {as_text(one["id"] if isinstance(one, dict) and "id" in one else one) for one in value}
+    ids = [scalar_text(one.get("id") if isinstance(one, dict) else one) for one in value]
+    if None in ids:
+        raise BadInput(f"a source of example {example.id!r} in column {column!r} has no id", where=place(example))
+    return {id for id in ids if id is not None}
 
 
 def citations_exist(options: CitationsOptions) -> Metric:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from shipworthy.errors import BadInput
-from shipworthy.metrics._answer import as_text, extracted, gold_of, pattern, place, text_of, texts_of
+from shipworthy.metrics._answer import extracted, label_of, pattern, place, text_of, texts_of
 from shipworthy.metrics._labels import label_in
 from shipworthy.metrics.types import Metric
 from shipworthy.records import Example, Record, Response
@@ -97,7 +97,7 @@ class LabelOptions(Record):
 
     def gold(self, example: Example) -> str:
         """The gold label as it is declared. Raises: BadInput: it is none of `labels`."""
-        text = as_text(gold_of(example, self.field))
+        text = label_of(example, self.field)
         label = label_in(text, ()) if not self.labels else next((c for c in self.labels if _same(c, text)), None)
         if label is None:
             raise BadInput(

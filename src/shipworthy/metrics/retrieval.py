@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from shipworthy.errors import BadInput
-from shipworthy.metrics._answer import as_text, gold_of, place, text_of
+from shipworthy.metrics._answer import gold_of, place, scalar_text, text_of
 from shipworthy.metrics._json import parsed
 from shipworthy.metrics.match import Field
 from shipworthy.metrics.types import Metric
@@ -45,13 +45,15 @@ class RetrievalOptions(Record):
     def _top(self, response: Response) -> list[str]:
         """The first k ids; an id that comes again counts once."""
         found = response.extra.get(self.retrieved, parsed(text_of(response), "anywhere"))
-        ids = [_id(one) for one in found] if isinstance(found, list | tuple) else []
+        ids = [_id(one) or "" for one in found] if isinstance(found, list | tuple) else []  # no id is a miss
         return list(dict.fromkeys(ids))[: self.k]
 
     def _grades(self, example: Example) -> dict[str, float]:
         gold: Any = gold_of(example, self.field)
         listed = gold if isinstance(gold, list | tuple) else [gold]
         grades = gold if isinstance(gold, dict) else {_id(one): 1.0 for one in listed}
+        if None in grades or "" in grades:
+            raise BadInput(f"a relevant document of example {example.id!r} is no id", where=place(example))
         if not all(isinstance(grade, int | float) for grade in grades.values()) or not any(
             grade > 0 for grade in grades.values()
         ):
@@ -59,8 +61,10 @@ class RetrievalOptions(Record):
         return {str(id): float(grade) for id, grade in grades.items()}
 
 
-def _id(one: Any) -> str:
-    return as_text(one["id"] if isinstance(one, dict) and "id" in one else one)
+def _id(one: Any) -> str | None:
+    """A text or a number, also as the `id` of an object; None: neither."""
+    found = one.get("id") if isinstance(one, dict) else one
+    return None if isinstance(found, bool) else scalar_text(found)
 
 
 def _gain(grades: list[float]) -> float:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from shipworthy.errors import BadInput
-from shipworthy.metrics._answer import gold_of, place, text_of
+from shipworthy.metrics._answer import gold_of, is_squad, place, text_of
 from shipworthy.metrics._json import NOTHING, parsed
 from shipworthy.metrics.structured import In
 from shipworthy.metrics.types import Metric
@@ -47,32 +47,36 @@ class SchemaValidOptions(Record):
 
     def observe(self, example: Example, response: Response) -> tuple[float, ...]:
         """(1 if the answer is JSON that keeps to the schema, 1)."""
-        schema = self._schema(example)
+        validator = self._validator(example)  # refuses the schema whatever the answer is
         value = parsed(text_of(response), self.where)
-        return (float(value is not NOTHING and self._valid(schema, value, example)), 1.0)
+        return (float(value is not NOTHING and _valid(validator, value, example)), 1.0)
 
     def _schema(self, example: Example) -> Any:
         if self.schema is not None:
             return self.schema
         gold = gold_of(example, self.field)
         schema = parsed(gold, "whole") if isinstance(gold, str) else gold
-        if not isinstance(schema, dict | bool):
-            raise BadInput(f"example {example.id!r} holds no JSON Schema", where=place(example))
+        if not isinstance(schema, dict) or is_squad(schema):
+            raise BadInput(f"example {example.id!r} holds no JSON Schema, which is an object", where=place(example))
         return schema
 
-    def _valid(self, schema: Any, value: Any, example: Example) -> bool:
-        from referencing.exceptions import Unresolvable
-
+    def _validator(self, example: Example) -> Any:
         try:
-            return bool(_validator(json.dumps(schema, sort_keys=True), self.formats).is_valid(value))
+            return _validator(json.dumps(self._schema(example), sort_keys=True), self.formats)
         except BadInput as error:
-            raise BadInput(str(error), where=place(example)) from error
-        except Unresolvable as error:
-            raise BadInput(
-                f"the schema refers to {error.ref!r}, which is not part of it", where=place(example)
-            ) from error
-        except RecursionError:  # the value is nested deeper than can be checked
-            return False
+            why = f"the schema of example {example.id!r} is {error}"
+            raise error if error.where else BadInput(why, where=place(example)) from error
+
+
+def _valid(validator: Any, value: Any, example: Example) -> bool:
+    from referencing.exceptions import Unresolvable
+
+    try:
+        return bool(validator.is_valid(value))
+    except Unresolvable as error:
+        raise BadInput(f"the schema refers to {error.ref!r}, which is not part of it", where=place(example)) from error
+    except RecursionError:  # the value is nested deeper than can be checked
+        return False
 
 
 @lru_cache(maxsize=256)

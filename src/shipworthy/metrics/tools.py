@@ -161,12 +161,17 @@ class ToolCallOptions(Record):
         gold = gold_of(example, self.field)
         gold = parsed(gold, "whole") if isinstance(gold, str) else gold
         items = gold if isinstance(gold, list) else [gold]
-        if not items or not all(isinstance(one, dict) and len(one) == 1 for one in items):
+        if not items or not all(map(_is_wanted, items)):
             raise BadInput(
                 f"the reference of example {example.id!r} is no list of {{function: {{argument: [accepted, ...]}}}}",
                 where=place(example),
             )
         return [next(iter(one.items())) for one in items]
+
+
+def _is_wanted(one: Any) -> bool:
+    """`{function: {argument: [accepted, ...]}}`."""
+    return isinstance(one, dict) and len(one) == 1 and all(isinstance(accepted, dict) for accepted in one.values())
 
 
 def _schemas(example: Example, column: str) -> dict[str, Mapping[str, Any]]:

@@ -9,6 +9,7 @@ from msgspec import Meta, field, to_builtins
 from shipworthy import models
 from shipworthy.errors import BadInput
 from shipworthy.evaluation.scoring.types import Context, Counts, Score
+from shipworthy.metrics._answer import is_squad, spoken_of
 from shipworthy.models import Backend
 from shipworthy.protocol.types import ModelSpec, NotNegative
 from shipworthy.records import Example, Message, Prompt, Record, Response
@@ -153,12 +154,15 @@ def conversation(example: Example) -> str:
 
 
 def column_text(example: Example, column: str | None) -> str:
-    """A column, or the reference, as text. Raises: BadInput: it is empty."""
+    """A column, or the reference, as a judge reads it: its texts, one a line, or an object as JSON.
+
+    Raises: BadInput: it is empty, or a list of anything but texts.
+    """
     value = example.reference if column is None else example.fields.get(column)
     if value is None or value == "":
         what = "reference" if column is None else f"column {column!r}"
         where = example.where or f"{example.dataset}/{example.id}"
         raise BadInput(f"example {example.id!r} has no {what} for its judge", where=where)
-    if isinstance(value, list | tuple):
-        return "\n".join(map(str, value))
-    return value if isinstance(value, str) else digests.canonical(value).decode()
+    if isinstance(value, dict) and not is_squad(value):
+        return digests.canonical(value).decode()
+    return "\n".join(spoken_of(example, column))

@@ -9,7 +9,7 @@ import math
 import zlib
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Protocol
 
 import numpy as np
 from msgspec import Meta
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from shipworthy import plugins
 from shipworthy.errors import BadInput
 from shipworthy.evaluation.scoring._waiting import waiting
-from shipworthy.evaluation.scoring.asking import column_text
 from shipworthy.evaluation.scoring.types import Context, Item, Kind, Score
+from shipworthy.metrics._answer import spoken_of
 from shipworthy.metrics.types import Metric
 from shipworthy.records import Example, Record
 from shipworthy.store import digests
@@ -94,10 +94,7 @@ class SimilarityOptions(Record):
 
     def golds(self, example: Example) -> list[str]:
         """The references as texts. Raises: BadInput: there is none."""
-        value: Any = example.reference if self.field is None else example.fields.get(self.field)
-        if isinstance(value, list | tuple) and value:
-            return [str(one) for one in value]
-        return [column_text(example, self.field)]
+        return spoken_of(example, self.field)
 
 
 class SimilarityScorer:

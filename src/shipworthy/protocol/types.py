@@ -25,6 +25,7 @@ WARNING_CODES = (
     "gold_mismatch",
     "identical_results",
     "judge_agreement",
+    "left_out",
     "many_hard_gates",
     "metric_error",
     "missing_examples",

@@ -204,8 +204,12 @@ def _same_gold(long: Long, pair: Sequence[int]) -> None:
     """Raises: BadInput: the right answers of the two models' rows differ for an example."""
     if long.gold_R is None:
         return
+    told_R = ~(
+        long.failed_R & np.array([gold is None for gold in long.gold_R], dtype=np.bool_)
+    )  # a failure may lack it
     mine, theirs = (
-        {str(long.example_R[row]): int(row) for row in np.flatnonzero(long.model_R == side)[::-1]} for side in pair
+        {str(long.example_R[row]): int(row) for row in np.flatnonzero((long.model_R == side) & told_R)[::-1]}
+        for side in pair
     )
     differ = [
         (theirs[example], row)

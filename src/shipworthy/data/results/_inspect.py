@@ -14,7 +14,7 @@ import msgspec
 
 from shipworthy.data import _files
 from shipworthy.data.results._formats import Format
-from shipworthy.data.results._logs import Score, called, long_rows
+from shipworthy.data.results._logs import Score, called, long_rows, same_input
 from shipworthy.data.results._long import Long
 from shipworthy.data.results._peek import Start
 from shipworthy.data.results._query import Query, known
@@ -50,7 +50,7 @@ def read(paths: Sequence[Path], query: Query) -> Long:
             measured |= dict.fromkeys(_metrics(samples))
             graded |= _graded(header, samples)
             found = list(_scores(path, run, samples, model, query))
-            _same_input(found, asked)
+            same_input(found, asked)
             scores += found
     for name in (query.candidate, query.baseline):
         known("model", name, models, where)
@@ -138,17 +138,6 @@ def _scores(
                 asked=asked,
                 gold=gold,
             )
-
-
-def _same_input(scores: Sequence[Score], asked: dict[str, Score]) -> None:
-    """Raises: BadInput: one id stands for two inputs, as when two datasets are numbered alike."""
-    for score in scores:
-        if score.asked is None:
-            continue
-        other = asked.setdefault(score.example, score)
-        if other.asked != score.asked:
-            message = f"{score.example!r} has another input than at {other.where}; run both models on one dataset"
-            raise BadInput(message, where=score.where)
 
 
 def _spoken(said: Any) -> Any:

@@ -1,7 +1,7 @@
 """What the readers of evaluation logs share: scores one by one, collected into long rows."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +62,20 @@ def long_rows(
 def called(query: Query, names: list[str]) -> str:
     """The name of a log's model: the one of `names` that is asked for, else the first."""
     return next((name for name in names if name in (query.candidate, query.baseline)), names[0])
+
+
+def same_input(scores: Sequence[Score], asked: dict[str, Score]) -> None:
+    """Raises: BadInput: one id stands for two inputs, as when two datasets are numbered alike.
+
+    Args: asked: the first score of every example so far; it is added to.
+    """
+    for score in scores:
+        if score.asked is None:
+            continue
+        other = asked.setdefault(score.example, score)
+        if other.asked != score.asked:
+            message = f"{score.example!r} has another input than at {other.where}; run both models on one dataset"
+            raise BadInput(message, where=score.where)
 
 
 def finite(value: Any, metric: str, where: str) -> float:

@@ -58,6 +58,16 @@ _KNOWN: Mapping[str, Callable[[Start], bool]] = {
     "a W&B transaction log; give the *.table.json of a wandb.Table (in files/media/table)": (
         lambda start: start.body.startswith(b":W&B")
     ),
+    "HELM's averages of a run: no instances; give the run's folder, with per_instance_stats.json": (
+        lambda start: start.has("[].name.name", "[].count", "[].sum") and not start.has("[].instance_id")
+    ),
+    "a part of a HELM run; give the run's folder": lambda start: start.has("adapter_spec"),
+    "a run of the OpenAI Evals API: counts of its results and no examples; give its output items": (
+        lambda start: start.has("eval_id", "result_counts")
+    ),
+    "a part of a Shipworthy run; give the run's folder": (
+        lambda start: start.has("run_id", "protocol_sha256") or start.has("verdict", "metrics", "coverage")
+    ),
     f"a log of TensorBoard: {_CURVE}": lambda start: start.header == {"Wall time", "Step", "Value"},
     f"the state of a Hugging Face trainer: {_CURVE}": lambda start: start.has("log_history"),
     f"a metric of MLflow: {_CURVE} (give eval_results_table.json)": _mlflow_metric,

@@ -122,6 +122,8 @@ def _json(path: Path) -> Table:
                     column.extend([None] * (n - len(column)))
                     column.extend(cells)
                 n += len(chunk)
+    except BadInput:
+        raise
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         _explain(path, str(error))
     for column in columns.values():

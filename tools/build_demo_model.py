@@ -35,7 +35,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from shipworthy.demo import ladder, story, world
-from shipworthy.models._hf import HuggingFaceBackend, Settings
+from shipworthy.models._hf import HuggingFaceBackend
+from shipworthy.models._hf_engine import Settings
 from shipworthy.records import Message
 from shipworthy.training import Recipe, launch, read_recipe
 

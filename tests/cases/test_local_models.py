@@ -82,3 +82,45 @@ def test_weights_that_are_not_finite_are_refused(case: Case, told: Told) -> None
     made.model(folder.parent / "nan", made.filled("layers.0.mlp.up", float("nan")))
 
     _refused(told, "model.layers.0.mlp.up_proj.weight", "not finite")
+
+
+def _answers(folder: Path) -> dict[str, Any]:
+    lines = (folder / "out" / "responses.jsonl").read_text().splitlines()
+    return {row["example_id"]: row for row in map(json.loads, lines) if row["model"] == "new"}
+
+
+def test_a_token_beyond_the_embedding_is_a_failed_answer(case: Case, told: Told) -> None:
+    from transformers import AutoTokenizer
+
+    folder = case("added-tokens")
+    model = made.model(folder.parent / "added")
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer.add_tokens(["<tool_a>", "<tool_b>"])
+    tokenizer.save_pretrained(model)
+    code, _, err = told("run", "--out", "out")
+    rows = [json.loads(line) for line in (folder / "d.jsonl").read_text().splitlines()]
+    strange = {row["id"] for row in rows if "<tool_" in row["input"]}
+
+    assert code in (0, 10, 11, 12), err
+    assert strange
+    assert strange == {id for id, row in _answers(folder).items() if row.get("error")}
+
+
+def test_another_generation_config_is_another_model_to_the_cache(case: Case, told: Told) -> None:
+    import shutil
+
+    folder = case("generation-config-cached")
+    model = made.model(folder.parent / "genc")
+    told("run", "--out", "out")
+    before = _answers(folder)
+    shutil.rmtree(folder / "out")
+    told("run", "--out", "out")
+    assert all(row["extra"]["cached"] for row in _answers(folder).values())
+
+    shutil.rmtree(folder / "out")
+    shutil.copy(folder / "generation_config.json", model / "generation_config.json")
+    told("run", "--out", "out")
+    after = _answers(folder)
+
+    assert not any(row["extra"].get("cached") for row in after.values())
+    assert {id: row["text"] for id, row in before.items()} != {id: row["text"] for id, row in after.items()}

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from shipworthy import metrics
@@ -71,6 +72,31 @@ def test_another_tokenizer_counts_for_metrics_per_token_only() -> None:
 
     assert set() == differing(other)
     assert {"tokenizer"} == differing(other, unit="perplexity")
+
+
+def test_a_tokenizer_whose_file_was_only_saved_again_is_the_same_and_its_template_counts() -> None:
+    again = locked(tokenizer_sha256="t2", template_sha256="c2", tokenization_sha256="k")
+    again = msgspec.structs.replace(
+        again,
+        models={**again.models, "old": ModelPrint(role="production", identity={**BASE, "tokenization_sha256": "k"})},
+    )
+
+    assert {"chat template"} == differing(again)
+    assert {"chat template"} == differing(again, unit="perplexity")
+
+
+def test_sampling_that_is_written_in_two_ways_is_one() -> None:
+    same = locked(temperature="0.0")
+    promised = load(
+        (
+            "shipworthy: 1\nname: t\ndatasets: {d: {path: d.jsonl}}\nmetrics: {exact_match: {dataset: d}}\n"
+            "gates: [{metric: exact_match, baseline: old}]\n"
+            "models: {new: {role: candidate, path: a, sampling: {temperature: 0}}, old: {role: production, path: b}}"
+        ),
+        where="p.yaml",
+    )
+
+    assert "0.0" == facts(promised, same, {"exact_match": EXACT})["new"]["temperature"]
 
 
 def test_a_metric_that_scores_otherwise_by_now_is_named() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from shipworthy.demo import story
 from shipworthy.errors import BackendError, BadInput
-from shipworthy.models._hf import Completion, Engine, HuggingFaceBackend, Settings
+from shipworthy.models._hf import HuggingFaceBackend
+from shipworthy.models._hf_engine import Completion, Engine, Settings
 from shipworthy.models.huggingface import load
 from shipworthy.protocol.types import ModelSpec
 from shipworthy.records import Message, Prompt, Response
@@ -184,7 +185,7 @@ def test_an_adapter_that_does_not_fit_is_one_sentence(tmp_path: Path) -> None:
     pytest.importorskip("peft")
     (tmp_path / "adapter_config.json").write_text("{}", encoding="utf-8")
 
-    with pytest.raises(BackendError, match="does not know the peft_type None") as caught:
+    with pytest.raises(BackendError, match="the adapter has no weights") as caught:
         HuggingFaceBackend.load(story.MODEL, adapter=tmp_path)
 
     assert "\n" not in str(caught.value)

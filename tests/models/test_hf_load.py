@@ -280,3 +280,25 @@ def test_two_pickled_adapters_have_two_digests(tmp_path: Path) -> None:
 
     assert adapter_digest(one) != adapter_digest(other)
     assert open_model(story.MODEL, one)
+
+
+def test_a_tokenizer_that_was_only_saved_again_does_the_same(tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    from shipworthy.models._hf_files import tokenizer_digest
+    from shipworthy.models._hf_tokens import tokenization_digest
+
+    again, other = made.model(tmp_path / "again"), made.model(tmp_path / "other")
+    tokenizer = AutoTokenizer.from_pretrained(again)
+    tokenizer.save_pretrained(again)
+    made.edit(again / "tokenizer_config.json", of_a_library=1, padding_side="left", model_max_length=99)
+    padding = {"strategy": "BatchLongest", "direction": "Left", "pad_id": 0, "pad_to_multiple_of": 8}
+    made.edit(again / "tokenizer.json", padding={**padding, "pad_type_id": 0, "pad_token": "<|pad|>"})
+    tokenizer.add_tokens(["<new>"])
+    tokenizer.save_pretrained(other)
+    plain, same, new = (
+        tokenization_digest(open_model(folder, None).tokenizer) for folder in (story.MODEL, again, other)
+    )
+
+    assert tokenizer_digest(story.MODEL) != tokenizer_digest(again)
+    assert plain == same != new

@@ -13,7 +13,8 @@ import pytest
 from shipworthy import metrics
 from shipworthy.demo import story
 from shipworthy.models import Backend
-from shipworthy.models._hf import Completion, Engine, HuggingFaceBackend, Settings
+from shipworthy.models._hf import HuggingFaceBackend
+from shipworthy.models._hf_engine import Completion, Engine, Settings
 from shipworthy.models._hf_network import open_model
 from shipworthy.models._hf_scoring import Scorer, ScoringBackend
 from shipworthy.models._likelihood import Score, Sequel

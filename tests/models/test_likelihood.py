@@ -169,3 +169,11 @@ def test_probabilities_sum_to_one_however_unlikely_all_options_are() -> None:
     found = shares(["a", "b"], [-2000.0, -2000.0 - math.log(3)])
 
     assert {"a": 0.75, "b": 0.25} == pytest.approx(found)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_score_that_is_not_finite_is_told_before_anything_is_chosen_by_it(value: float) -> None:
+    from shipworthy.models._choices import unsound
+
+    assert unsound([Score(-1.0, 1, False), Score(-2.0, 1, False)]) is None
+    assert f"not finite ({value})" in str(unsound([Score(-1.0, 1, False), Score(value, 1, False)]))

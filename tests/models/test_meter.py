@@ -7,7 +7,8 @@ import pytest
 
 from shipworthy import metrics
 from shipworthy.models import _meter
-from shipworthy.models._hf import Completion, Engine, HuggingFaceBackend, Settings
+from shipworthy.models._hf import HuggingFaceBackend
+from shipworthy.models._hf_engine import Completion, Engine, Settings
 from shipworthy.models._meter import Meter, visible
 from shipworthy.records import Example, Message, Prompt, Response
 

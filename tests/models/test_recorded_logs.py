@@ -46,6 +46,14 @@ def test_a_score_that_is_no_number_keeps_no_answer_from_being_read(tmp_path: Pat
     assert ["yes", "no"] == [_answers(path, "0", "1")[id].text for id in ("0", "1")]
 
 
+def test_options_that_are_all_infinitely_unlikely_are_no_choice(tmp_path: Path) -> None:
+    pairs = [[-math.inf, False], [-math.inf, False]]
+    response = _answers(_written(tmp_path / "s.jsonl", _sample(0, pairs)), "0")["0"]
+
+    assert response.text is None
+    assert "no option of this sample is likelier" in str(response.error)
+
+
 def test_of_several_filters_the_first_counts(tmp_path: Path) -> None:
     rows = [_sample(0, [said], filter=name) for name, said in (("strict", "4"), ("flexible", "44"))]
 

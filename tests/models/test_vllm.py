@@ -39,7 +39,7 @@ class LLM:
     def chat(
         self,
         messages: list[list[dict[str, str]]],
-        sampling_params: SamplingParams,
+        sampling_params: Sequence[SamplingParams],
         use_tqdm: bool = True,
         lora_request: Any = None,
     ) -> list[Any]:
@@ -47,7 +47,9 @@ class LLM:
         if "too long" in texts:
             raise ValueError("the prompt is longer than the model's context")
         named = f" by {lora_request.lora_name}" if lora_request else ""
-        return [self._output(f"{text}{named} #{sampling_params.seed}", sampling_params) for text in texts]
+        return [
+            self._output(f"{text}{named} #{own.seed}", own) for text, own in zip(texts, sampling_params, strict=True)
+        ]
 
     @staticmethod
     def _output(text: str, params: SamplingParams) -> Any:
@@ -93,10 +95,14 @@ def _ask(backend: Backend, texts: Sequence[str], seed: int = 0) -> list[Response
 
 
 @pytest.mark.usefixtures("vllm")
-def test_conversations_go_to_chat_and_come_back_in_order_under_their_seed() -> None:
+def test_conversations_go_to_chat_and_come_back_in_order_each_under_a_seed_of_its_own() -> None:
     responses = _ask(_load(options={"batch_size": 2}, usd_per_million_output=1e6), ["a", "b", "c"], seed=7)
+    in_one = _ask(_load(), ["a", "b", "c"], seed=7)
+    texts = [str(response.text) for response in responses]
 
-    assert ["a #7", "b #7", "c #7"] == [response.text for response in responses]
+    assert ["a", "b", "c"] == [text.partition(" #")[0] for text in texts]
+    assert 3 == len({text.partition(" #")[2] for text in texts})
+    assert texts == [response.text for response in in_one]
     assert {(2, 3, 3.0)} == {(one.input_tokens, one.output_tokens, one.cost_usd) for one in responses}
     assert {"finish_reason": "stop"} == responses[0].extra
 
@@ -110,7 +116,7 @@ def test_options_of_the_engine_and_the_adapter_reach_it() -> None:
     assert {"dtype": "bfloat16", "seed": 0, "enable_lora": True, "max_lora_rank": 8} == {
         key: value for key, value in LLM.made.items() if key != "model"
     }
-    assert f"a by {story.PRODUCTION_ADAPTER.name} #0" == _ask(backend, ["a"])[0].text
+    assert str(_ask(backend, ["a"])[0].text).startswith(f"a by {story.PRODUCTION_ADAPTER.name} #")
     assert backend.identity["adapter_sha256"]
 
 
@@ -125,7 +131,7 @@ def test_the_likelihood_of_an_answer_is_reported_where_it_is_asked_for() -> None
 def test_a_prompt_that_is_refused_fails_alone() -> None:
     responses = _ask(_load(), ["a", "too long", "b"])
 
-    assert ["a #0", None, "b #0"] == [response.text for response in responses]
+    assert ["a", None, "b"] == [response.text and response.text.partition(" #")[0] for response in responses]
     assert "the prompt is longer than the model's context" == responses[1].error
 
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from shipworthy.demo import story, world
-from shipworthy.models._hf import HuggingFaceBackend, Settings
+from shipworthy.models._hf import HuggingFaceBackend
+from shipworthy.models._hf_engine import Settings
 from shipworthy.records import Message, Prompt, Response
 from shipworthy.training import launch, read_recipe
 

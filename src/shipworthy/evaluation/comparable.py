@@ -12,6 +12,9 @@ _IDENTITY = {
     "batch_size": "batch_size",
     "temperature": "temperature",
     "max_new_tokens": "longest answer",
+    "top_p": "top_p",
+    "top_k": "top_k",
+    "stop": "stop",
 }
 """Keys of a backend's identity, and what a report calls them."""
 _SAMPLING = {"temperature": "temperature", "max_tokens": "longest answer", "top_p": "top_p"}
@@ -22,24 +25,32 @@ PER_TOKEN = ("tokens", "nats", "perplexity")
 def facts(promised: Protocol, locked: Manifest, metrics: Mapping[str, Metric]) -> dict[str, dict[str, str]]:
     """Model -> what is compared -> its value; what a backend does not know is left out.
 
-    Tokenizers count only where a metric is per token: two families of models may be compared by their answers. Chat
-    templates count only under one tokenizer: there another template is another prompt, and a fine-tune of the same base
-    keeps both. Weights and adapters are what is compared and never count.
+    Which tokenizer it is, is told by what it does (`tokenization_sha256`) where every model says so, else by its files:
+    a file that was saved again differs in keys that change no token. Tokenizers count only where a metric is per token:
+    two families of models may be compared by their answers. Chat templates count only under one tokenizer: there
+    another template is another prompt, and a fine-tune of the same base keeps both. Weights and adapters are what is
+    compared and never count.
     """
     per_token = any(metric.unit in PER_TOKEN for metric in metrics.values())
-    family = locked.models[locked.candidate].identity.get("tokenizer_sha256")
+    key = _tokenizer_key(locked)
+    family = locked.models[locked.candidate].identity.get(key)
     found = {}
     for name, spec in promised.models.items():
         identity = locked.models[name].identity
-        known = {fact: identity[key] for key, fact in _IDENTITY.items() if key in identity}
-        known |= {fact: str(spec.sampling[key]) for key, fact in _SAMPLING.items() if key in spec.sampling}
-        tokenizer = identity.get("tokenizer_sha256")
+        known = {fact: str(spec.sampling[key]) for key, fact in _SAMPLING.items() if key in spec.sampling}
+        known |= {fact: identity[key] for key, fact in _IDENTITY.items() if key in identity}
+        tokenizer = identity.get(key)
         if tokenizer and per_token:
             known["tokenizer"] = tokenizer[:12]
         if tokenizer and tokenizer == family and "template_sha256" in identity:
             known["chat template"] = identity["template_sha256"][:12]
         found[name] = known
     return found
+
+
+def _tokenizer_key(locked: Manifest) -> str:
+    knowing = [model.identity for model in locked.models.values() if "tokenizer_sha256" in model.identity]
+    return "tokenization_sha256" if all("tokenization_sha256" in one for one in knowing) else "tokenizer_sha256"
 
 
 def rescored(locked: Manifest, metrics: Mapping[str, Metric]) -> dict[str, tuple[str, str]]:

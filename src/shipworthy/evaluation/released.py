@@ -13,7 +13,7 @@ from shipworthy.protocol.types import ModelSpec, Protocol
 from shipworthy.records import Record
 
 RELEASE = "release"
-PINNED = ("weights_sha256", "adapter_sha256", "tokenizer_sha256", "template_sha256")
+PINNED = ("weights_sha256", "adapter_sha256", "tokenizer_sha256", "template_sha256", "files_sha256")
 """What must be, when a release is asked again, what it was when it was released."""
 
 

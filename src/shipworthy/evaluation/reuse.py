@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+import msgspec
+
 from shipworthy.models import Backend
 from shipworthy.records import Prompt, Response
 from shipworthy.store.cache import key as key_of
@@ -47,8 +49,13 @@ class Reuse:
 
 
 def cache_key(backend: Backend, prompt: Prompt, seed: int) -> str:
-    """sha256 of all that decides about an answer: identity (without the model's name), conversation, seed."""
+    """sha256 of all that decides about an answer: identity (without the model's name), conversation, seed.
+
+    Where `noise` of the identity says that chance belongs to the example, so does the answer.
+    """
     identity = {name: value for name, value in backend.identity.items() if name != "name"}
+    if "noise" in identity:
+        identity["example"] = msgspec.json.encode([prompt.dataset, prompt.example_id]).decode()
     return key_of(identity, prompt, seed=seed)
 
 

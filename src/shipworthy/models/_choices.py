@@ -1,5 +1,6 @@
 """What scoring means wherever log-probabilities come from: settings, options, choice, identity. Pure."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from string import ascii_uppercase
@@ -78,6 +79,12 @@ def chosen(
         "logprobs": {label: score.logprob for label, score in zip(labels, scores, strict=True)},
     }
     return best, labels[best], extra
+
+
+def unsound(scores: Sequence[Score]) -> str | None:
+    """Why scores decide nothing: NaN is larger than nothing and smaller than nothing, so whatever came first won."""
+    odd = next((score.logprob for score in scores if not math.isfinite(score.logprob)), None)
+    return None if odd is None else f"a log-probability is not finite ({odd}), so nothing can be told by it"
 
 
 def summed(scores: Sequence[Score]) -> dict[str, Any]:

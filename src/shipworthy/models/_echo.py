@@ -11,7 +11,17 @@ from typing import Any
 
 import msgspec
 
-from shipworthy.models._choices import Key, Mode, Scoring, asked_identity, chosen, options_in, summed, target_of
+from shipworthy.models._choices import (
+    Key,
+    Mode,
+    Scoring,
+    asked_identity,
+    chosen,
+    options_in,
+    summed,
+    target_of,
+    unsound,
+)
 from shipworthy.models._completions import plain_text
 from shipworthy.models._failures import not_a_completion
 from shipworthy.models._likelihood import Score
@@ -94,6 +104,9 @@ class Echo:
         scores = _scores(asked, said)
         if isinstance(scores, Failure):
             return scores
+        odd = unsound(scores)
+        if odd is not None:
+            return Failure(kind="rejected", message=odd)
         text, extra = self._found(asked, scores)
         usage = said.usage or Usage()
         reported = {"reported_model": said.model, "system_fingerprint": said.system_fingerprint}

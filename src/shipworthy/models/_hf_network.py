@@ -55,7 +55,7 @@ class Loaded:
             if self.adapter is not None:
                 network.set_adapter(self.adapter)
             off = network.disable_adapter() if self.base.adapters and self.adapter is None else nullcontext()
-            with off:
+            with quiet(), off:
                 yield network
 
 
@@ -86,7 +86,7 @@ def open_model(
         base = _OPEN[key] = _read(model, dtype, quantised)
     if lora is None:
         return Loaded(base, base.tokenizer)
-    tokenizer = _padded(tokenizer_with(lora, base.tokenizer))
+    tokenizer = _padded(tokenizer_with(lora, base.tokenizer), base.network)
     if not merge:
         return _apart(base, lora, tokenizer, key)
     with quiet():
@@ -108,16 +108,20 @@ def _read(model: Path, dtype: Dtype, quantised: Quantised) -> Base:
     how = _quantisation(quantised, dtype)
     refuse_unless_it_writes(model)
     network = network_of(model, "AutoModelForCausalLM", dtype=dtype, **how)
-    tokenizer = _padded(tokenizer_of(model, padding_side="left"))
+    tokenizer = _padded(tokenizer_of(model, padding_side="left"), network)
     import torch
 
     network = network if how else network.to("cuda" if torch.cuda.is_available() else "cpu")
     return Base(network, tokenizer, weights_digest(model))
 
 
-def _padded(tokenizer: Any) -> Any:
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
+def _padded(tokenizer: Any, network: Any) -> Any:
+    """The tokenizer with a token to pad with that the embedding has; it is masked, so any will do."""
+    rows = network.get_input_embeddings().num_embeddings
+    fits = (id for id in (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id, 0) if id is not None)
+    chosen = next(id for id in fits if id < rows)
+    if chosen != tokenizer.pad_token_id:
+        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(chosen)
     return tokenizer
 
 

@@ -13,8 +13,10 @@ from typing import Any
 
 import msgspec
 
-from shipworthy.models._choices import Key, Mode, asked_identity, chosen, options_in, summed, target_of
-from shipworthy.models._hf import HuggingFaceBackend, Settings, rendered
+from shipworthy.models._choices import Key, Mode, asked_identity, chosen, options_in, summed, target_of, unsound
+from shipworthy.models._hf import HuggingFaceBackend
+from shipworthy.models._hf_engine import Settings
+from shipworthy.models._hf_generate import context_of, rendered, rows_of, stranger
 from shipworthy.models._hf_network import Loaded
 from shipworthy.models._hf_scores import WORTH_A_CACHE, Groups, way_for
 from shipworthy.models._hf_tokens import encoder
@@ -40,6 +42,8 @@ class Scorer:
     """How many tokens the model reads at once."""
     opener: int
     """The token before a text that begins with nothing."""
+    unreadable: Callable[[Sequence[int]], str | None] = lambda _ids: None
+    """Why the model cannot read these tokens; None where it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +83,16 @@ def scoring(
         with loaded.network() as network:
             return way(network, groups)
 
-    tokenizer, config = loaded.tokenizer, loaded.base.network.config
+    tokenizer, rows = loaded.tokenizer, rows_of(loaded)
     opener = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
     scorer = Scorer(
         render=lambda messages: rendered(tokenizer, messages, template=settings.template),
         finished=lambda messages: rendered(tokenizer, messages, template=settings.template, ended=True),
         encode=encoder(tokenizer, add_special_tokens=not settings.template),
         score=score,
-        context=int(getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length),
+        context=context_of(loaded),
         opener=int(opener or 0),
+        unreadable=lambda ids: None if rows is None else stranger(tokenizer, ids, rows),
     )
     return ScoringBackend(generator, scorer, settings, examples, way=name)
 
@@ -153,13 +158,19 @@ class ScoringBackend:
         for want in possible:
             beginning, *wholes = [next(encoded) for _ in range(1 + len(want.wholes))]
             sequels = self._sequels(want, beginning, wholes)
-            longest = max(len(sequel.ids) for sequel in sequels) - 1
-            if longest > self._scorer.context:
-                error = f"it has {longest} tokens; this model reads {self._scorer.context} at once"
+            error = self._unreadable(sequels)
+            if error is not None:
                 failed.append(self._failed(want.prompt, seed, error))
             else:
                 ready.append(Ready(want, sequels, len(beginning)))
         return _side_by_side(ready), failed
+
+    def _unreadable(self, sequels: Sequence[Sequel]) -> str | None:
+        """Why these sequels cannot be scored."""
+        longest = max(len(sequel.ids) for sequel in sequels) - 1
+        if longest > self._scorer.context:
+            return f"it has {longest} tokens; this model reads {self._scorer.context} at once"
+        return next((why for sequel in sequels if (why := self._scorer.unreadable(sequel.ids)) is not None), None)
 
     def _wanted(self, prompt: Prompt) -> Wanted:
         mode = self._settings.mode_of(prompt.dataset)
@@ -210,15 +221,21 @@ class ScoringBackend:
         groups = [group for one in batch for group in (_apart(one) if not one.together else (one.sequels,))]
         try:
             scores = iter(self._scorer.score(groups))
-        except RuntimeError as error:  # out of memory and its kin: this batch failed, the next may not
+        except Exception as error:  # noqa: BLE001 - whatever torch says of this batch: it failed, the next may not
             return [self._failed(one.wanted.prompt, seed, f"{type(error).__name__}: {error}") for one in batch]
         share_s = (time.perf_counter() - started) / len(batch)
         took = meter.stop(len(batch))
         found = [next(scores) if one.together else [next(scores)[0] for _ in one.sequels] for one in batch]
         scored = [self._response(one, seed, of_it, share_s) for one, of_it in zip(batch, found, strict=True)]
-        return [msgspec.structs.replace(one, extra={**one.extra, **took}) for one in scored]
+        return [
+            one if one.error is not None else msgspec.structs.replace(one, extra={**one.extra, **took})
+            for one in scored
+        ]
 
     def _response(self, one: Ready, seed: int, scores: Sequence[Score], latency_s: float) -> Response:
+        error = unsound(scores)
+        if error is not None:
+            return self._failed(one.wanted.prompt, seed, error)
         text, tokens, extra = self._chosen(one, scores) if one.together else _summed(one, scores)
         return Response(
             example_id=one.wanted.prompt.example_id,

@@ -5,7 +5,9 @@ apart anyway. Texts are therefore cut at the token with which the template hands
 recurs is encoded once.
 """
 
+import json
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from typing import Any
 
 Encode = Callable[[Sequence[str]], list[list[int]]]
@@ -49,3 +51,18 @@ def _joined(texts: Sequence[str], mark: str, whole: Encode) -> list[list[int]]:
 def _parts(text: str, mark: str) -> tuple[str, ...]:
     at = text.rfind(mark)
     return (text,) if at < 0 else (text[: at + len(mark)], text[at:])
+
+
+def tokenization_digest(tokenizer: Any) -> str:
+    """sha256 over what a loaded tokenizer does to a text, whatever else its files say.
+
+    Libraries add keys when they save a tokenizer again (its class, its padding side, where it came from); those change
+    no token. Padding and truncation are set anew for every call.
+    """
+    if tokenizer.is_fast:
+        does = json.loads(tokenizer.backend_tokenizer.to_str()) | {"padding": None, "truncation": None}
+    else:
+        does = {"class": type(tokenizer).__name__, "vocabulary": tokenizer.get_vocab()}
+    marks = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "unk_token_id")}
+    cleans = bool(tokenizer.clean_up_tokenization_spaces)
+    return sha256(json.dumps([does, marks, cleans], sort_keys=True).encode()).hexdigest()

@@ -132,6 +132,8 @@ def _likeliest(sample: Mapping[str, Any], logprobs: Sequence[float]) -> dict[str
     """The option with the highest log-probability, as lm_eval's `acc` chooses; options are named by their text."""
     labels = _options(sample, len(logprobs))
     best = max(range(len(labels)), key=logprobs.__getitem__)
+    if not math.isfinite(logprobs[best]):  # among infinities the first would win
+        return {"error": "no option of this sample is likelier than the others: their log-probabilities are infinite"}
     extra: dict[str, Any] = {"logprobs": dict(zip(labels, logprobs, strict=True))}
     if len(set(labels)) == len(labels) and all(map(math.isfinite, logprobs)):
         probabilities = shares(labels, logprobs)

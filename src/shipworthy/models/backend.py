@@ -13,9 +13,9 @@ class Backend(Protocol):
     def identity(self) -> Mapping[str, str]:
         """What makes two models different: digests, endpoint and name, template, sampling, precision. Never a key.
 
-        Two keys are read by the runner: `endpoint` (answers come over a network: models with one are asked side by
+        Three keys are read by the runner: `endpoint` (answers come over a network: models with one are asked side by
         side, first of all, and count against the budget) and `weights_sha256` (the answering weights are pinned, so
-        that a response cache may be trusted).
+        that a response cache may be trusted), and `noise` (chance belongs to the example, so a cached answer does too).
         """
         ...
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from shipworthy.errors import BadInput
-from shipworthy.models._hf import Settings, generator, opened
+from shipworthy.models._hf import generator, opened
+from shipworthy.models._hf_engine import Settings
 from shipworthy.models._hf_scoring import scoring
 from shipworthy.models._options import cost_usd, options_of
 from shipworthy.models.backend import Backend

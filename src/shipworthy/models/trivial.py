@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from shipworthy.errors import BadInput
+from shipworthy.models._noise import noise_of
 from shipworthy.models._options import as_text, options_of
 from shipworthy.protocol.types import ModelSpec
 from shipworthy.records import Example, Prompt, Record, Response
@@ -115,7 +116,7 @@ def _random(name: str, spec: ModelSpec, examples: Sequence[Example], folder: Pat
 
     def draw(prompt: Prompt, seed: int) -> str | None:
         urn = urns.get(prompt.dataset)
-        return urn[_uniform(seed, prompt) % len(urn)] if urn else None
+        return urn[noise_of(seed, prompt) % len(urn)] if urn else None
 
     return draw, urns
 
@@ -176,9 +177,3 @@ def _pattern(name: str, number: int, rule: Rule) -> re.Pattern[str]:
         return re.compile(rule.pattern, re.IGNORECASE)
     except re.error as error:
         raise BadInput(f"model {name!r}: rule {number} is no regular expression ({error}): {rule.pattern!r}") from error
-
-
-def _uniform(seed: int, prompt: Prompt) -> int:
-    """A whole number that depends on the seed and the example only, so the order of prompts changes nothing."""
-    digest = hashlib.sha256(msgspec.json.encode([seed, prompt.dataset, prompt.example_id])).digest()
-    return int.from_bytes(digest[:8], "big")

@@ -20,16 +20,20 @@ from shipworthy.errors import BackendError, BadInput, MissingExtra
 from shipworthy.models._hf_files import (
     adapter_digest,
     adapter_folder,
+    files_digest,
     model_folder,
     tokenizer_digest,
     weights_digest,
 )
 from shipworthy.models._meter import Meter, nvml_energy_mj
+from shipworthy.models._noise import noise_of
 from shipworthy.models._options import cost_usd, options_of
 from shipworthy.protocol.types import ModelSpec
 from shipworthy.records import Example, Message, Prompt, Record, Response
 
 ENGINE_SEED = 0
+SEEDS = 1 << 31
+"""A request's own seed lies below this."""
 OURS = ("n", "seed", "logprobs")
 """Keys of `SamplingParams` that `sampling` may not set."""
 
@@ -60,8 +64,8 @@ class Said:
     logprob: float | None
 
 
-Generate = Callable[[Sequence[Sequence[Message]], int], list[Said]]
-"""(conversations, seed) -> one answer each, in order. Tests pass a function."""
+Generate = Callable[[Sequence[Sequence[Message]], Sequence[int]], list[Said]]
+"""(conversations, the noise of each, see `_noise`) -> one answer each, in order. Tests pass a function."""
 
 
 class VllmBackend:
@@ -97,7 +101,7 @@ class VllmBackend:
     def _batch(self, batch: Sequence[Prompt], seed: int) -> list[Response]:
         meter, started = Meter.start(nvml_energy_mj), time.perf_counter()
         try:
-            said = self._generate([prompt.messages for prompt in batch], seed)
+            said = self._generate([prompt.messages for prompt in batch], [noise_of(seed, prompt) for prompt in batch])
         except (ValueError, TypeError) as error:  # one prompt is too long or does not fit the template
             if len(batch) == 1:
                 return [self._response(batch[0], seed, error=str(error).strip().partition("\n")[0] or "refused")]
@@ -109,6 +113,8 @@ class VllmBackend:
 
     def _said(self, prompt: Prompt, seed: int, said: Said, latency_s: float) -> Response:
         extra: dict[str, Any] = {"finish_reason": said.finish_reason} if said.finish_reason else {}
+        if said.logprob is not None and not math.isfinite(said.logprob):
+            return self._response(prompt, seed, error=f"the log-probability of the answer is {said.logprob}")
         if said.logprob is not None and said.output_tokens:
             nll = max(0.0, -said.logprob)
             extra |= {"nll": nll, "tokens": said.output_tokens, "confidence": math.exp(-nll)}
@@ -163,6 +169,8 @@ def _identity(name: str, model: Path, lora: Path | None, settings: Settings, spe
         "likelihood": str(settings.likelihood).lower(),
         "engine": msgspec.json.encode(settings.engine, order="sorted").decode(),
         "sampling": msgspec.json.encode(spec.sampling, order="sorted").decode(),
+        "noise": "seed and example",
+        "files_sha256": files_digest(model),
     }
 
 
@@ -186,8 +194,9 @@ def _engine(name: str, model: Path, lora: Path | None, settings: Settings, sampl
         raise BackendError(f"{model}: vLLM cannot load this model ({said})") from error
     request = LoRARequest(lora.name, 1, str(lora)) if lora else None
 
-    def generate(conversations: Sequence[Sequence[Message]], seed: int) -> list[Said]:
-        params = vllm.SamplingParams(**sampling, seed=seed, logprobs=0 if settings.likelihood else None)
+    def generate(conversations: Sequence[Sequence[Message]], noise: Sequence[int]) -> list[Said]:
+        logprobs = 0 if settings.likelihood else None
+        params = [vllm.SamplingParams(**sampling, seed=own % SEEDS, logprobs=logprobs) for own in noise]
         turns = [[{"role": turn.role, "content": turn.content} for turn in messages] for messages in conversations]
         outputs = engine.chat(turns, sampling_params=params, use_tqdm=False, lora_request=request)
         return [_said(output) for output in outputs]

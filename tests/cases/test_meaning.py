@@ -1,11 +1,16 @@
 """What is read out of references, answers, labels and judges, on inputs that were misread once."""
 
+import json
+import runpy
+import threading
 from collections.abc import Callable
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
 Case = Callable[[str], Path]
 Verdict = Callable[..., dict[str, Any]]
 Told = Callable[..., tuple[int, str, str]]
@@ -62,3 +67,21 @@ def test_accuracy_takes_one_label(case: Case, told: Told) -> None:
     assert 2 == code
     assert "d.jsonl:1" in said
     assert "a list of 2, not one label" in said
+
+
+def test_a_judge_is_read_by_its_declared_key(case: Case, verdict: Verdict) -> None:
+    folder = case("json-judge")
+    handler = runpy.run_path(str(CASES / "_mock" / "jm.py"))["H"]
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        protocol = folder / "shipworthy.yaml"
+        protocol.write_text(protocol.read_text().replace(":18703", f":{server.server_port}"))
+        found = verdict("run")
+        server.shutdown()
+    (run,) = (folder / "runs").iterdir()
+    lines = [json.loads(line) for line in (run / "scores.jsonl").read_text().splitlines()]
+    scores = {line["example_id"]: line["counts"][0] for line in lines if line["model"] == "new"}
+
+    assert [pytest.approx(7 / 9)] * 2 == [scores["c16"], scores["c28"]]
+    assert 33 == found["metrics"][0]["n"]
+    assert 17 == sum(line["note"] == "unparsed_verdict" for line in lines if line["model"] == "new")

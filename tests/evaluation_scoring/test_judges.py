@@ -63,7 +63,8 @@ def _model() -> Any:
     ("text", "number"),
     [
         ("Good. Rating: [[8]]", 8),
-        ("First [[3]], but then: [[7.5]]", 7.5),
+        ("First [[3]], but then: [[7.5]]", None),
+        ("[[7.5]], as I said: [[7.5]]", 7.5),
         ('{"reason": "x", "score": 4}', 4),
         ("[[8/10]]", 8),
         ("Rating: 8", None),
@@ -80,7 +81,11 @@ def test_a_score_is_read_or_is_none(text: str, number: float | None) -> None:
     ("text", "choice"),
     [
         ("A is better. [[A]]", "first"),
-        ("[[A]] no, [[b]]", "second"),
+        ("[[A]] no, [[b]]", None),
+        ("[[B]], that is [[second]]", "second"),
+        ('{"winner": "A", "why": "[[B]] is longer"}', "first"),
+        ('{"winner": {"name": "B"}}', None),
+        ("<think>[[A]] perhaps</think>[[B]]", "second"),
         ("[[C]]", "tie"),
         ("Tie", "tie"),
         ("1", "first"),
@@ -94,8 +99,43 @@ def test_a_choice_is_read_or_is_none(text: str, choice: str | None) -> None:
     assert choice == choice_in(text)
 
 
+SAID: list[tuple[str, float | None]] = [
+    ("[[8]]", 8), ('{"score": 8}', 8), ('```json\n{"score": 8, "reason": "x"}\n```', 8),
+    ("<think>maybe [[3]]</think> [[8]]", 8), ("I give [[8]]. A worse one might get [[2]].", None),
+    ("Rating: 8/10", None),
+    ("**Score: 8**", None), ("[[8/10]]", 8), ("[[8.5]]", 8.5), ("[[ 8 ]]", 8), ('{"score": "8"}', 8), ("[[85]]", None),
+    ('{"rating": 8, "max_score": 10}', 8), ("[8]", None), ("", None), ("I'm sorry, I can't help with that.", None),
+    ('{"score": 8, "confidence": {"score": 3}}', 8), ("It quotes [[10]] but is bad. [[1]]", None), ('{"Score": 8}', 8),
+    ("\uff3b\uff3b8\uff3d\uff3d", 8), ('{"score": 8', None), ('{"score": null}', None), ("[[Score: 8]]", 8),
+    ("Final: \\boxed{8}", None), ('{"score": 8.0}', 8), ('{"overall": {"score": 8}}', None), ('[{"score": 8}]', None),
+    ("[[8]]\n\nExplanation: out of [[10]]", None), ('{"score": 8, "reason": "would be [[3]] otherwise"}', 8),
+    ('{"reason": "the answer says {\\"score\\": 10}", "score": 2}', 2), ("[[0]]", None), ("[[-8]]", None),
+    ("[[eight]]", None),
+    # further members
+    ('{"score": 8, "score": 3}', None), ('{"score": 8, "rating": 3}', None), ('{"score": 8, "rating": 8.0}', 8),
+    ('Here it is: {"score": 8, "reason": "[[3]]"} as asked', 8), ('{"score": 10} said the answer. [[2]]', None),
+    ('{"score": true}', None), ('{"score": [8]}', None), ('{"score": NaN}', None), ("[[8/5]]", None), ("[[4/5]]", None),
+    ("<think>[[3]]", None), ("so [[3]]?</think>\n[[8]]", 8), ("[[see below]] [[8]]", 8), ("[[1_0]]", None),
+    ('{"score": "8/10"}', 8), ('{"score": "eight"}', None), ('{"scores": 8}', None), ("[[8]] [[8.0]]", 8),
+    ('{"score": 8}\n{"score": 8}', 8), ('{"score": 8}\n{"score": 2}', None), ("[[85]] or [[8]]", None),
+    ('{"criteria": [{"score": 3}, {"score": 4}], "score": 7}', 7), ("[[٨]]", 8),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "number"), SAID)
+def test_a_judges_answer_is_read_by_its_key_or_its_brackets_or_not_at_all(text: str, number: float | None) -> None:
+    assert number == number_in(text, low=1, high=10)
+
+
+def test_a_declared_key_is_the_only_one_that_is_read() -> None:
+    said = '{"quality": 4, "score": 9}'
+
+    assert (4, 9) == (number_in(said, low=1, high=10, keys=("quality",)), number_in(said, low=1, high=10))
+
+
 def test_numbered_answers_are_read_by_their_numbers() -> None:
     assert [True, None, False] == answers_in("1: yes\n3. No, it is not\nyes", 3)
+    assert [None, None, True] == answers_in("1: yes\n1: no\n2: no doubt\n3: yes", 3)
 
 
 def test_all_320_judgements_of_mt_bench_are_read(shared_data: Path) -> None:

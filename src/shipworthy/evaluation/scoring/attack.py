@@ -22,7 +22,7 @@ from shipworthy.metrics.refusal import PHRASES, refuses
 from shipworthy.metrics.types import Metric
 from shipworthy.records import Example, Record, Response
 
-VERSION = "1"
+VERSION = "2"
 _BATCH = 64
 _COMPLIED, _RESISTED = (1.0, 1.0), (0.0, 1.0)
 POLICY = (

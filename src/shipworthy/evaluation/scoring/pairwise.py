@@ -21,7 +21,7 @@ from shipworthy.evaluation.scoring.verdicts import Choice, choice_in
 from shipworthy.metrics.types import Metric
 from shipworthy.records import Example, Record, Response
 
-VERSION = "1"
+VERSION = "2"
 PROMPT = """You compare the answers of two assistants to a question.
 
 Criteria: {rubric} Neither the order of the answers nor their length may matter.

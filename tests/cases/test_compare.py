@@ -66,3 +66,48 @@ def test_an_answer_that_failed_is_not_a_fast_one(case: Case, verdict: Verdict) -
 
     assert (10, 60) == (found["exit"], found["metrics"][0]["n"])
     assert "survivorship" in codes(found)
+
+
+@pytest.mark.parametrize(("folder", "said"), [("lm", "another document"), ("shots", "asked with another prompt")])
+def test_logs_without_hashes_are_paired_by_what_they_hold(case: Case, told: Told, folder: str, said: str) -> None:
+    case("lm-eval-no-hash")
+    code, out, err = told("compare", folder, *PAIR)
+
+    assert (2, "") == (code, out)
+    assert said in err and "samples_sums" in err
+
+
+def test_recorded_answers_under_foreign_ids_are_a_gap_and_no_failure(case: Case, told: Told, verdict: Verdict) -> None:
+    case("foreign-ids")
+    _, checked, _ = told("validate", "n2.yaml")
+    found = verdict("run", "n2.yaml", "--out", "runs/one")
+
+    assert "99 of 100 have no line" in checked and "99 recorded ids match no example ('z1'" in checked
+    assert (12, "inconclusive") == (found["exit"], found["verdict"])
+    assert {"foreign_ids", "missing_examples"} <= set(codes(found))
+    assert (100, 1, 1) == tuple(found["coverage"][key] for key in ("candidate", "baseline", "common"))
+    assert 12 == verdict("run", "--out", "runs/two")["exit"]  # letters of the candidate's ids in another case
+
+
+def test_a_gate_can_require_that_no_row_lacks(case: Case, verdict: Verdict) -> None:
+    folder = case("foreign-ids")
+    gate = "gates:\n  - {metric: accuracy, baseline: old, require_absent: [missing_examples]}\n"
+    text = (folder / "n2.yaml").read_text().split("gates:")[0] + gate
+    (folder / "n2.yaml").write_text(text)
+
+    assert 10 == verdict("run", "n2.yaml", "--out", "runs/one")["exit"]
+
+
+def test_one_answer_to_everything_is_seen_in_the_texts(case: Case, verdict: Verdict) -> None:
+    case("constant-texts")
+    found = verdict("run", "--out", "runs/one")
+
+    assert any("gave the same answer to all 200 rows" in warning["message"] for warning in found["warnings"])
+
+
+def test_samples_are_counted_as_samples_where_epochs_differ(case: Case, verdict: Verdict) -> None:
+    case("inspect-epochs")
+    found = verdict("compare", "epochdiff", *PAIR)
+
+    assert ("inconclusive", 150) == (found["verdict"], found["metrics"][0]["n"])
+    assert any("of 450 samples x epochs" in warning["message"] for warning in found["warnings"])

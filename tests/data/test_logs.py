@@ -471,3 +471,101 @@ def test_a_target_that_differs_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(BadInput, match="the right answer of 't/0'"):
         _compare(_logged(tmp_path, "lab/new"), _logged(tmp_path, "lab/old", other))
+
+
+def _bare(folder: Path, model: str, rows: list[dict[str, Any]], **results: Any) -> Path:
+    """A log of an older lm_eval: no hashes."""
+    home = folder / model
+    home.mkdir()
+    whole = {"results": {"t": {}}, "model_name": model, "higher_is_better": {"t": {"acc": True}}, **results}
+    (home / "results_2025-01-01T00-00-00.json").write_text(json.dumps(whole))
+    lines = [{"doc_id": at, "target": "A", "acc": 1.0, **row} for at, row in enumerate(rows)]
+    (home / "samples_t_2025-01-01T00-00-00.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    return home
+
+
+def _asked(prompt: str, doc: str = "d", **settings: object) -> dict[str, Any]:
+    return {"doc": {"q": doc}, "arguments": {"gen_args_0": {"arg_0": prompt, "arg_1": {"until": ["\n"], **settings}}}}
+
+
+def _pair(*homes: Path, **query: Any) -> Results:
+    return read(homes, Query(candidate="new", baseline="old", **query))
+
+
+def test_logs_without_hashes_pair_by_document_and_prompt(tmp_path: Path) -> None:
+    homes = [_bare(tmp_path, model, [_asked("p1"), _asked("p2")]) for model in ("new", "old")]
+
+    assert 2 == len(_pair(*homes).evidence[0].example_N)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "said"),
+    [
+        (_asked("p", doc="e"), r"another document .* \(doc differs\)"),
+        (_asked("5 shots p"), r"another prompt .*arguments"),
+    ],
+)
+def test_logs_without_hashes_of_other_rows_are_refused(tmp_path: Path, theirs: dict[str, Any], said: str) -> None:
+    homes = [_bare(tmp_path, "new", [_asked("p")]), _bare(tmp_path, "old", [theirs])]
+
+    with pytest.raises(BadInput, match=said):
+        _pair(*homes)
+
+
+def test_settings_of_generation_are_no_prompt(tmp_path: Path) -> None:
+    homes = [_bare(tmp_path, "new", [_asked("p")]), _bare(tmp_path, "old", [_asked("p", temperature=0.5)])]
+
+    assert 1 == len(_pair(*homes).evidence[0].example_N)
+
+
+def test_logs_that_hold_nothing_of_what_was_asked_are_refused(tmp_path: Path) -> None:
+    homes = [_bare(tmp_path, model, [{"resps": [["x"]]}]) for model in ("new", "old")]
+
+    with pytest.raises(BadInput, match="nothing shows that both models were asked the same"):
+        _pair(*homes)
+
+
+def test_one_log_with_hashes_and_one_without_have_to_share_something(tmp_path: Path) -> None:
+    new = _bare(tmp_path, "new", [{"doc_hash": "x", "resps": [["x"]]}])
+
+    with pytest.raises(BadInput, match="in common"):
+        _pair(new, _bare(tmp_path, "old", [_asked("p")]))
+
+
+def test_documents_alone_leave_the_prompts_in_doubt(tmp_path: Path) -> None:
+    homes = [_bare(tmp_path, model, [{"doc": {"q": "d"}, "resps": [["x"]]}]) for model in ("new", "old")]
+
+    assert "not_comparable" in [note.code for note in _pair(*homes).warnings]
+
+
+TEMPLATES = [{"chat_template": f"<{name}>", "chat_template_sha": name, "n-shot": {"t": 5}} for name in ("a", "b")]
+
+
+def test_another_chat_template_has_to_be_allowed_and_is_recorded(tmp_path: Path) -> None:
+    homes = [
+        _bare(tmp_path, model, [_asked(f"{model} p")], **told)
+        for model, told in zip(("new", "old"), TEMPLATES, strict=True)
+    ]
+    with pytest.raises(BadInput, match=r"the chat templates differ: .* say --allow template"):
+        _pair(*homes)
+    (note,) = [note for note in _pair(*homes, allow=("template",)).warnings if note.code == "allowed"]
+
+    assert 1 == note.count and "--allow template" in note.message
+
+
+@pytest.mark.parametrize(
+    "change", [{"n-shot": {"t": 0}}, {"system_instruction": "be brief"}, {"chat_template_sha": "a"}]
+)
+def test_what_is_more_than_a_template_cannot_be_allowed(tmp_path: Path, change: dict[str, object]) -> None:
+    homes = [_bare(tmp_path, "new", [_asked("new p")], **TEMPLATES[0]),
+             _bare(tmp_path, "old", [_asked("old p")], **{**TEMPLATES[1], **change})]  # fmt: skip
+
+    with pytest.raises(BadInput, match="another prompt"):
+        _pair(*homes, allow=("template",))
+
+
+def test_a_template_cannot_be_allowed_where_nothing_says_that_it_differs(tmp_path: Path) -> None:
+    homes = [_bare(tmp_path, model, [_asked(f"{model} p")]) for model in ("new", "old")]
+
+    with pytest.raises(BadInput, match="needs the results"):
+        _pair(*homes, allow=("template",))

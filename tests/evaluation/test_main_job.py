@@ -17,6 +17,7 @@ import pytest
 
 from shipworthy.errors import BackendError, BadInput, Refused
 from shipworthy.evaluation import Progress, Surroundings, judge, run
+from shipworthy.registry import judged_again
 from shipworthy.store import RunFolder
 from shipworthy.store.ledger import Ledger
 from shipworthy.store.run_seal import check_run
@@ -116,12 +117,51 @@ def test_a_worse_candidate_is_blocked(recorded: Path) -> None:
     assert "block" == run(recorded, out=recorded.parent / "run").verdict
 
 
-def test_unanswered_examples_count_against_their_model(recorded: Path) -> None:
+@pytest.mark.parametrize(("policy", "expected"), [("fail", "inconclusive"), ("wrong", "block")])
+def test_rows_that_a_recording_lacks_are_ruled_by_the_policy(recorded: Path, policy: str, expected: str) -> None:
     write_answers(recorded.parent, "new", right=ROWS, answered=30)
+    recorded.write_text(RECORDED + f"decisions: {{missing: {policy}}}\n")
     verdict = run(recorded, out=recorded.parent / "run")
 
-    assert "block" == verdict.verdict
+    assert expected == verdict.verdict
     assert (30, ROWS) == (verdict.coverage.candidate, verdict.coverage.baseline)
+    assert {"foreign_ids", "missing_examples"} <= {warning.code for warning in verdict.warnings}
+
+
+def test_a_baseline_that_lacks_rows_makes_nobody_better(recorded: Path) -> None:
+    write_answers(recorded.parent, "old", right=50, answered=5)
+    verdict = run(recorded, out=recorded.parent / "run")
+
+    assert "inconclusive" == verdict.verdict
+    with RunFolder.open(recorded.parent / "run") as folder:
+        assert verdict == judged_again(folder, judge)
+
+
+def test_seeds_that_were_recorded_and_are_not_asked_for_are_named(recorded: Path) -> None:
+    lines = [{"example_id": at, "text": f"question {at}", "seed": seed} for at in range(ROWS) for seed in (0, 1, 2)]
+    (recorded.parent / "new.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    verdict = run(recorded, out=recorded.parent / "run")
+
+    assert any("seeds 1, 2 are recorded and not asked for" in warning.message for warning in verdict.warnings)
+
+
+def test_an_error_that_was_recorded_stays_a_failure(recorded: Path) -> None:
+    lines = [{"example_id": at, "error": "timeout"} if at >= 30 else {"example_id": at, "text": f"question {at}"}
+             for at in range(ROWS)]  # fmt: skip
+    (recorded.parent / "new.jsonl").write_text("\n".join(map(json.dumps, lines)))
+
+    assert "block" == run(recorded, out=recorded.parent / "run").verdict
+
+
+@pytest.mark.parametrize(("text", "seen"), [("question 1", True), (None, False)])
+def test_one_answer_to_every_row_is_noticed_and_constant_scores_are_not(
+    recorded: Path, text: str | None, seen: bool
+) -> None:
+    lines = [{"example_id": at, "text": text or f"wrong {at}"} for at in range(ROWS)]
+    (recorded.parent / "new.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    verdict = run(recorded, out=recorded.parent / "run")
+
+    assert seen == ("constant_output" in [warning.code for warning in verdict.warnings])
 
 
 def test_the_same_run_twice_gives_the_same_verdict(recorded: Path) -> None:

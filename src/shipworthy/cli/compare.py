@@ -46,6 +46,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=("plain", "alpaca", "signed"),
         help="what preferences are written as: alpaca 1 loss, 2 win, 0 or 1.5 tie; signed -1, 0, 1; plain: scores",
     )
+    parser.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        choices=("template",),
+        help="compare although the chat templates, and so the prompts, differ; the verdict says so",
+    )
     parser.add_argument("--cluster", metavar="COL", help="rows with the same value rise and fall together")
     parser.add_argument("--slice", action="append", default=[], metavar="COL", help="watch every value of it; repeats")
     parser.add_argument("--gate-slices", action="store_true", help="a slice that is shown worse blocks (margin 0.05)")
@@ -86,6 +93,7 @@ def _judge(args: argparse.Namespace) -> Verdict:
         slices=tuple(args.slice),
         better=dict(args.better),
         scale=args.scale,
+        allow=tuple(args.allow),
     )
     found = results.read(args.results, query)
     return judge(_question(found, args), found.evidence, rng=np.random.default_rng(SEED))

@@ -41,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
     from shipworthy.cli._follow_ups import refuse_unknown
     from shipworthy.cli.run import in_production, protocol_path
     from shipworthy.evaluation.prepare import check
+    from shipworthy.evaluation.recordings import uncovered
 
     if args.schema:
         print(json.dumps(protocol.schema(), indent=2))
@@ -59,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
     requests = len(checked.prompts) * len(promised.seeds) * sum(m.role != "published" for m in promised.models.values())
     cost_usd = sum(prices[name] * sizes[name].n for name in prices) or None
     ratings = _human_ratings(promised)
+    gaps = uncovered(checked.recordings, promised.decisions.missing)
     if args.json:
         digest = protocol.digest(promised)
         print(
@@ -71,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
                 planning=planning,
                 human_ratings=ratings,
                 data=checked.training.print if checked.training else None,
+                warnings=gaps,
             )
         )
         return 0
@@ -84,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
                 *map(plain, told),
                 f"What each gate can detect ({believed}):",
                 *map(_line, _shown(rows)),
+                *(plain(f"  warning {gap.code}: {gap.message}") for gap in gaps),
                 *notes,
                 *ratings.values(),
             ]

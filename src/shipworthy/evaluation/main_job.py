@@ -27,6 +27,7 @@ from shipworthy.evaluation.prepare import (
     refuse_changes,
 )
 from shipworthy.evaluation.progress import Report
+from shipworthy.evaluation.recordings import uncovered
 from shipworthy.evaluation.released import InProduction, nothing_released
 from shipworthy.evaluation.reuse import Cache
 from shipworthy.evaluation.runner import Plan, ask
@@ -108,7 +109,7 @@ def run(
         if prepared.training is not None and not (folder.path / REPORT).is_file():
             folder.write_text(REPORT, msgspec.json.encode(prepared.training.report).decode() + "\n")
         lacks = _ask(prepared, folder, within)
-        told: list[records.Warning] = []
+        told = uncovered(prepared.recordings, prepared.protocol.decisions.missing)
         scores = None if lacks else _scored(prepared, folder, told)
         if scores is None or scores.unscored:
             lacks += [_unscored(one) for one in scores.unscored] if scores else []
@@ -154,6 +155,7 @@ def question_of(promised: Protocol, locked: Manifest, warnings: tuple[records.Wa
         facts=facts(promised, locked, metrics),
         warnings=warnings,
         planning=promised.planning,
+        texts_read=True,
     )
 
 

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
@@ -12,8 +13,10 @@ from shipworthy import data, records
 from shipworthy.errors import BadInput
 from shipworthy.evaluation.prompts import render
 from shipworthy.metrics.types import Metric
+from shipworthy.models.recorded import UNRECORDED
 from shipworthy.protocol.types import Protocol
-from shipworthy.records import ANSWERED, FAILED, Evidence, Example, Labels, Response
+from shipworthy.records import ABSENT, ANSWERED, FAILED, Evidence, Example, Labels, Response
+from shipworthy.stats.refusal import MIN_CLUSTERS
 
 Warn = Callable[[records.Warning], None]
 
@@ -28,14 +31,15 @@ def observe(
 ) -> list[Evidence]:
     """The evidence of a run, one element a dataset, in the protocol's order; units are (example, seed), seed by seed.
 
-    A prompt without an answer is FAILED and has the metric's failure counts; so has an answer that a metric could not
-    digest, which is said by the warning `metric_error`. Of several responses to one prompt the last answer counts.
+    A prompt without an answer is FAILED and has the metric's failure counts (ABSENT where a recording has no row). So
+    has an answer that a metric could not digest, which is said by the warning `metric_error`. Of several responses to
+    one prompt the last answer counts.
 
     Args:
         examples: of every dataset.
         responses: in the order in which they were written; those of other models, seeds or examples are left out.
         metrics: by their name in the protocol.
-        warn: is told `metric_error` and `duplicate_examples`.
+        warn: is told `metric_error`, `duplicate_examples` and `constant_output`.
     """
     prompts = render(protocol, examples)
     asked = [
@@ -71,6 +75,23 @@ def refuse_unscorable(examples: Iterable[Example], protocol: Protocol, metrics: 
                 continue
 
 
+@dataclass(slots=True)
+class _Said:
+    """What one model has answered so far, as far as it is always the same."""
+
+    first: str
+    count: int = 0
+    alike: bool = True
+
+    def hear(self, text: str) -> None:
+        self.count += 1
+        self.alike = self.alike and text == self.first
+
+    @property
+    def constant(self) -> bool:
+        return self.alike and self.count >= MIN_CLUSTERS
+
+
 class _Sheet:
     """The columns of one dataset while responses come in."""
 
@@ -93,6 +114,10 @@ class _Sheet:
         self._status = {model: np.full(units, FAILED, dtype=np.uint8) for model in models}
         failed = {name: _failures(metric, self._examples, len(self._seeds)) for name, metric in self._metrics.items()}
         self._counts = {(model, name): counts.copy() for model in models for name, counts in failed.items()}
+        self._trivial = {name for name, spec in protocol.models.items() if spec.role == "trivial"}
+        self._said: dict[str, _Said] = {}
+        references = [example.reference for example in self._examples]
+        self._answers_differ = any(one is None or one != references[0] for one in references)
         self._errors: Counter[tuple[str, str]] = Counter()
         self._first: dict[tuple[str, str], str] = {}
         self._clusters = data.clusters(self._examples)
@@ -100,17 +125,35 @@ class _Sheet:
     def enter(self, response: Response) -> None:
         unit = self._row.get((response.example_id, response.seed))
         status_N = self._status.get(response.model)
-        if unit is None or status_N is None or response.text is None:
+        if unit is None or status_N is None:
+            return
+        if response.text is None:
+            if response.extra.get(UNRECORDED) is True and status_N[unit] != ANSWERED:
+                self._leave(response.model, unit)
             return
         status_N[unit] = ANSWERED
+        if "bytes" not in response.extra:  # a text that was scored whole has no answer
+            self._said.setdefault(response.model, _Said(response.text)).hear(response.text)
         example = self._examples[unit % len(self._examples)]
         for name, metric in self._metrics.items():
             self._counts[response.model, name][unit] = self._observed(name, metric, example, response)
+
+    def _leave(self, model: str, unit: int) -> None:
+        """There is no row: not a failure of the model but a gap, which the coverage policy rules."""
+        self._status[model][unit] = ABSENT
+        for name in self._metrics:
+            self._counts[model, name][unit] = 0.0
 
     def tell(self, warn: Warn) -> None:
         for warning in self._clusters.warnings:
             message = f"{self._dataset}: {warning.message}"
             warn(records.Warning(code=warning.code, message=message, count=warning.count))
+        for model, said in self._said.items():
+            if said.constant and model not in self._trivial and self._answers_differ:
+                message = (
+                    f"{model} gave the same answer to all {said.count:,} rows of {self._dataset}: {said.first[:60]!r}"
+                )
+                warn(records.Warning(code="constant_output", message=message, count=said.count))
         for (name, model), count in self._errors.items():
             message = (
                 f"{name} could not digest {count} answers of {model}; they count as failures; "

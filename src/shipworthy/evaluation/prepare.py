@@ -15,6 +15,7 @@ from shipworthy.errors import BadInput, ProtocolError, Refused
 from shipworthy.evaluation import scoring
 from shipworthy.evaluation.observe import refuse_unscorable
 from shipworthy.evaluation.prompts import render
+from shipworthy.evaluation.recordings import recordings
 from shipworthy.evaluation.released import Answering, InProduction, answering, identity_of, nothing_released
 from shipworthy.evaluation.scoring import Loaded, step
 from shipworthy.evaluation.suites import arrange, equip
@@ -23,6 +24,7 @@ from shipworthy.evaluation.training_data import SETTING, Looked, changed, look
 from shipworthy.gates.limits import impossible, outside
 from shipworthy.metrics.types import Metric
 from shipworthy.models import Backend
+from shipworthy.models.recorded import Recording
 from shipworthy.protocol import Protocol
 from shipworthy.protocol.types import Cadence
 from shipworthy.records import Example, Prompt
@@ -58,7 +60,8 @@ class Prepared:
     `sources` are datasets that nobody is asked about, but that suites were made from: a run looks at them as well.
     `answering` is how every model is declared once `backend: release` is looked up. `rules_sha256` is the digest of
     what the whole protocol promises whoever the candidate is. `scorers` find the counts of metrics that need I/O.
-    `training` is what was found in the training files that the protocol declares. `when` is the occasion.
+    `training` is what was found in the training files that the protocol declares. `when` is the occasion. `recordings`
+    is how far recorded answers cover what is asked.
     """
 
     protocol: Protocol
@@ -74,6 +77,7 @@ class Prepared:
     scorers: tuple[Loaded, ...] = ()
     training: Looked | None = None
     when: Cadence | None = None
+    recordings: Mapping[str, Recording] = field(default_factory=dict)
 
 
 def read_protocol(path: Path) -> Protocol:
@@ -157,6 +161,7 @@ def check(
         rules_sha256=rules_digest(msgspec.to_builtins(declared)),
         training=training,
         when=occasion.when,
+        recordings=recordings(backends, prompts, promised.seeds),
     )
 
 

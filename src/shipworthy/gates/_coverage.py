@@ -81,7 +81,7 @@ def lacking(question: Question, comparison: Comparison) -> str:
 
 
 def counted(comparison: Comparison, units: int) -> str:
-    """`141 examples`, or `300 rows (examples x seeds)` where an example has several."""
+    """`141 examples`, or `300 samples x epochs` where an example was asked under several seeds."""
     if comparison.pair.example_N is None:
         return f"{units:,} example{'' if units == 1 else 's'}"
-    return f"{units:,} rows (examples x seeds)"
+    return f"{units:,} samples x epochs"

@@ -19,8 +19,10 @@ FEW_DISCORDANT = 10
 MANY_HARD_GATES = 10
 REASONS = ("identical_results", "contradicting_slices", "uneven_gaps", "assumed_direction", "allowed")
 """Warnings that stand among the reasons too: a verdict that leaves them out says something else."""
-_PRICES = ("s", "usd", "tokens")
+_PRICES = ("s", "ms", "usd", "tokens")
+_ITSELF = 0.5
 _SHOWN = 8
+_TWINS = 10
 _SHOWN_AT = 0.05
 
 
@@ -128,23 +130,29 @@ def _identical(question: Question, evidence: Sequence[Evidence]) -> Iterator[Not
 
 
 def _same_values(table: Evidence, metric: str, ours: str, other: str) -> tuple[bool, int] | None:
-    """Whether the two have the same counts where both answered, and on how many rows; None without such a row."""
+    """Whether the two have the same counts where both answered, and on how many rows; None with too few such rows."""
     both_N = (table.status[ours] == ANSWERED) & (table.status[other] == ANSWERED)
-    if not both_N.any():
+    if both_N.sum() < min(_TWINS, len(both_N)) or not both_N.any():
         return None
     left, right = table.counts[ours, metric][both_N], table.counts[other, metric][both_N]
     return bool(np.array_equal(left, right)), int(both_N.sum())
 
 
 def _constant(question: Question, evidence: Sequence[Evidence]) -> Iterator[Notice]:
-    """A model that scores the same on every example; all right on a yes-or-no metric is no cause for worry."""
-    for table in evidence:
+    """A model that scores the same on every example, where its answers cannot be seen.
+
+    All right on a yes-or-no metric is no cause for worry; nor is what something takes or costs, or a win rate against
+    itself, which is .5 by definition.
+    """
+    for table in () if question.texts_read else evidence:
         for (model, metric), counts in table.counts.items():
             how = question.metrics.get(metric)
             counts = counts[carries(counts)]
             if how is None or question.roles.get(model) == "trivial" or len(counts) < MIN_CLUSTERS:
                 continue
-            if not bool((counts == counts[0]).all()):
+            if not bool((counts == counts[0]).all()) or how.kind == "quantile" or how.unit in _PRICES:
+                continue
+            if how.kind == "mean" and how.unit == "share" and counts[0, 0] == _ITSELF:
                 continue
             best = 1.0 if how.better == "higher" else 0.0
             if how.kind == "binary" and counts[0, 0] == best:

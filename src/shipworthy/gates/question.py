@@ -37,6 +37,7 @@ class Question:
         facts: model -> what must be alike for a fair comparison: "prompt", "tokenizer", "precision", "batch_size",
             "scorer", ... -> any printable value. "temperature" above 0 asks for several seeds.
         warnings: what the readers of the data have already seen.
+        texts_read: the answers themselves were looked at, so `constant_output` is known from them and not from scores.
         planning: what is believed before the results, for the size a slice needs before it can gate.
     """
 
@@ -52,6 +53,7 @@ class Question:
     facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     warnings: tuple[records.Warning, ...] = ()
     planning: Planning = field(default_factory=Planning)
+    texts_read: bool = False
 
     def __post_init__(self) -> None:
         if self.candidate not in self.roles:

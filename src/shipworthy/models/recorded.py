@@ -48,6 +48,27 @@ class _Line(msgspec.Struct, frozen=True, kw_only=True):
     extra: dict[str, Any] = {}
 
 
+UNRECORDED = "unrecorded"
+"""Under which name a response's `extra` says that there is no row: a gap, ruled by the coverage policy, no failure."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """What a recording holds beside what is asked.
+
+    Attributes:
+        path: the file. asked: how many answers are wanted (examples x seeds).
+        lacking: ids of the examples without an answer, one a seed. foreign: ids of recorded answers that match nothing.
+        unused_seeds: seeds (epochs) that were recorded and are not asked for.
+    """
+
+    path: str
+    asked: int
+    lacking: tuple[str, ...]
+    foreign: tuple[str, ...]
+    unused_seeds: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class _Placed:
     """A line and where it stands, for messages."""
@@ -79,6 +100,20 @@ class RecordedBackend:
     async def close(self) -> None:
         """Nothing is open."""
 
+    def coverage(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> "Recording":
+        """How far the recording and what would be asked overlap; nothing is asked."""
+        asked = {prompt.example_id for prompt in prompts}
+        foreign = list(dict.fromkeys(key[1] for key in self._lines if key[1] not in asked))
+        unused = {seed for _, _, seed in self._lines if seed is not None} - set(seeds)
+        lacking = [prompt.example_id for prompt in prompts for seed in seeds if self._find(prompt, seed) is None]
+        return Recording(
+            path=self._identity["path"],
+            asked=len(prompts) * len(seeds),
+            lacking=tuple(lacking),
+            foreign=tuple(foreign),
+            unused_seeds=tuple(sorted(unused)),
+        )
+
     def _find(self, prompt: Prompt, seed: int) -> _Line | None:
         for dataset in (prompt.dataset, None):
             for wanted in (seed, None):
@@ -107,7 +142,14 @@ class RecordedBackend:
 
     def _unrecorded(self, prompt: Prompt, seed: int) -> Response:
         error = f"unanswered: {self._identity['path']} records no answer to it"
-        return Response(example_id=prompt.example_id, dataset=prompt.dataset, model=self._name, seed=seed, error=error)
+        return Response(
+            example_id=prompt.example_id,
+            dataset=prompt.dataset,
+            model=self._name,
+            seed=seed,
+            error=error,
+            extra={UNRECORDED: True},
+        )
 
 
 def load(

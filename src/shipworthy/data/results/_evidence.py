@@ -297,9 +297,16 @@ def _missing(long: Long, units: Sequence[_Units], query: Query) -> list[records.
             if len(absent) and unit.metric not in long.extras:
                 row = int(unit.row_MN[side, absent[0]])
                 first = f"first at {long.place(row)}" if row >= 0 else f"first {str(unit.example_N[absent[0]])[:60]!r}"
-                message = f"{model} has no {unit.metric} for {len(absent)} of {len(unit.example_N)} examples, {first}"
+                message = f"{model} has no {unit.metric} for {len(absent)} of {_counted(unit)}, {first}"
                 notes.append(records.Warning(code="missing_examples", message=message, count=len(absent)))
     return notes
+
+
+def _counted(unit: _Units) -> str:
+    """`100 examples`, or `450 samples x epochs (150 samples)`: one sample may be asked several times."""
+    several = len(set(unit.seed_N.tolist())) > 1
+    samples = len(set(unit.example_N.tolist())) if several else len(unit.example_N)
+    return f"{len(unit.example_N)} samples x epochs ({samples} samples)" if several else f"{samples} examples"
 
 
 def _repeated(groups: Mapping[str, Sequence[_Units]]) -> list[records.Warning]:

@@ -1,7 +1,8 @@
 """lm-evaluation-harness: `samples_*.jsonl` (with `results_*.json` beside them for the model's name and directions).
 
 Format: lm_eval's `evaluate` with `--log_samples`. Rows are paired on task and doc_id; the same doc_id must be the same
-document, asked by the same prompt (doc_hash, prompt_hash, target_hash), or the comparison is refused.
+document, asked by the same prompt, with the same right answer, or the comparison is refused: by the hashes of the log,
+and by `doc` and `arguments` themselves, which older logs without hashes hold too.
 """
 
 import json
@@ -10,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +33,17 @@ _NOT_METRICS = frozenset(
         *("doc_hash", "prompt_hash", "target_hash", "task_name", "model_name"),
     )
 )
-_HASHES = {
+_DIFFERS = {
     "doc_hash": "is another document",
+    "doc": "is another document",
     "prompt_hash": "was asked with another prompt",
+    "arguments": "was asked with another prompt",
     "target_hash": "has another right answer",
 }
+_PROMPTS = ("prompt_hash", "arguments")
+"""What another chat template changes, and nothing else that is checked."""
+_REQUEST = ("gen_args_", "arg_")
+_TEMPLATE = ("chat_template_sha", "chat_template")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +55,19 @@ class _Samples:
     task: str
     better: Mapping[str, Direction]
     task_hash: str | None
+    template: str | None
+    setting: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What was seen under (example, field): its digest and where; and what was allowed to differ."""
+
+    digests: dict[tuple[str, str], tuple[str, str]]
+    fields: dict[str, set[str]]
+    templates_may_differ: bool
+    templates_do_differ: bool
+    allowed: int = 0
 
 
 def read(paths: Sequence[Path], query: Query) -> Long:
@@ -56,15 +77,51 @@ def read(paths: Sequence[Path], query: Query) -> Long:
     for name in (query.candidate, query.baseline):
         known("model", name, [file.model for file in files], where)
     _same_tasks(files, query)
-    hashes: dict[tuple[str, str], tuple[str, str]] = {}
     chosen = [file for file in files if file.model in (query.candidate, query.baseline)]
+    hashes = _Seen({}, {}, "template" in query.allow, _only_templates_differ(chosen))
     left_out: Counter[str] = Counter()
     scores = [score for file in chosen for score in _read(file, query, hashes, left_out)]
+    unchecked = _unchecked(hashes, where)
     if not scores:
         raise BadInput("no sample has a number as its score; corpus metrics cannot be paired", where=where)
     better = {name: side for file in files for name, side in file.better.items()}
     long = long_rows(scores, source="lm-evaluation-harness samples", where=where, better=better)
-    return replace(long, warnings=tuple(_not_compared(name, count) for name, count in sorted(left_out.items())))
+    notes = [_not_compared(name, count) for name, count in sorted(left_out.items())]
+    notes += unchecked
+    notes += [_allowed(hashes.allowed, query)] if hashes.allowed else []
+    return replace(long, warnings=tuple(notes))
+
+
+def _allowed(count: int, query: Query) -> records.Warning:
+    message = (
+        f"the chat templates of {query.candidate} and {query.baseline} differ, so that {count:,} prompts do; compared "
+        "as --allow template asks: the difference is of model and template together"
+    )
+    return records.Warning(code="allowed", message=message, count=count)
+
+
+def _unchecked(seen: _Seen, where: str) -> list[records.Warning]:
+    """Raises: BadInput: nothing in the logs shows that both models were asked the same."""
+    common = set.intersection(*seen.fields.values()) if seen.fields else set()
+    if not common:
+        raise BadInput(
+            "the samples hold no doc, no arguments and no hashes in common: nothing shows that both models were asked "
+            "the same; log them again with --log_samples",
+            where=where,
+        )
+    if common & set(_PROMPTS):
+        return []
+    message = "the samples do not hold the prompts of both models, so that nothing shows that they were asked alike"
+    return [records.Warning(code="not_comparable", message=message)]
+
+
+def _only_templates_differ(files: Sequence[_Samples]) -> bool:
+    """Whether the results files say that the templates differ, and that shots and system prompts do not."""
+    templates = {file.template for file in files}
+    settings: dict[str, set[tuple[tuple[str, str], ...]]] = {}
+    for file in files:
+        settings.setdefault(file.task, set()).add(tuple(sorted(file.setting.items())))
+    return None not in templates and len(templates) > 1 and all(len(found) == 1 for found in settings.values())
 
 
 def _not_compared(name: str, count: int) -> records.Warning:
@@ -103,7 +160,22 @@ def _describe(path: Path, given: Path, query: Query) -> _Samples:
         task=task,
         better={name: "higher" if up else "lower" for name, up in higher.items() if up is not None},
         task_hash=_mapping(results.get("task_hashes")).get(task),
+        template=_template(results),
+        setting=_setting(results, task),
     )
+
+
+def _template(results: Mapping[str, Any]) -> str | None:
+    """What the results file says of the chat template: its digest, "none" where it says that there is none."""
+    there = [name for name in _TEMPLATE if name in results]
+    return next((str(results[name]) for name in there if results[name]), "none") if there else None
+
+
+def _setting(results: Mapping[str, Any], task: str) -> dict[str, str]:
+    """What else makes a prompt another one: the number of shots, the system prompt, shots as turns."""
+    told = {"n-shot": _mapping(results.get("n-shot")).get(task)}
+    told |= {name: results.get(name) for name in ("system_instruction", "fewshot_as_multiturn")}
+    return {name: str(value) for name, value in told.items()}
 
 
 def _averages(path: Path) -> Mapping[str, Any]:
@@ -137,9 +209,7 @@ def _same_tasks(files: Sequence[_Samples], query: Query) -> None:
             raise BadInput(message, where=str(file.path))
 
 
-def _read(
-    file: _Samples, query: Query, hashes: dict[tuple[str, str], tuple[str, str]], left_out: Counter[str]
-) -> Iterator[Score]:
+def _read(file: _Samples, query: Query, hashes: _Seen, left_out: Counter[str]) -> Iterator[Score]:
     for number, row in enumerate(_rows.rows(file.path)):
         where = f"{file.path}:{row.line}"
         if isinstance(row, _rows.Bad):
@@ -149,7 +219,7 @@ def _read(
         if number == 0:
             _check_columns(row.fields, query, where)
         example = f"{file.task}/{row.fields['doc_id']}"
-        _same_document(example, row.fields, where, hashes)
+        hashes.fields.setdefault(file.model, set()).update(_same_document(example, row.fields, where, hashes))
         left_out.update(_not_per_sample(row.fields))
         yield from _scores(file, row.fields, query, example, where)
 
@@ -160,16 +230,59 @@ def _not_per_sample(fields: Mapping[str, Any]) -> list[str]:
     return [str(name) for name in names if not isinstance(fields.get(name), int | float)]
 
 
-def _same_document(
-    example: str, fields: Mapping[str, Any], where: str, hashes: dict[tuple[str, str], tuple[str, str]]
-) -> None:
-    for name, said in _HASHES.items():
-        if name in fields:
-            found, place = hashes.setdefault((example, name), (str(fields[name]), where))
-            if found != str(fields[name]):
-                raise BadInput(
-                    f"{example!r} {said} than at {place} ({name} differs); compare one set of prompts", where=where
-                )
+def _same_document(example: str, fields: Mapping[str, Any], where: str, seen: _Seen) -> Mapping[str, str]:
+    """What this row says of its document and prompt.
+
+    Raises: BadInput: the other model's row of this example is another document, prompt or right answer.
+    """
+    told = _identity(fields)
+    for name, digest in told.items():
+        found, place = seen.digests.setdefault((example, name), (digest, where))
+        if found == digest:
+            continue
+        if name in _PROMPTS and seen.templates_may_differ and seen.templates_do_differ:
+            seen.allowed += name == _PROMPTS[0] or _PROMPTS[0] not in fields
+            continue
+        said = f"{example!r} {_DIFFERS[name]} than at {place} ({name} differs)"
+        raise BadInput(f"{said}; {_remedy(name, seen)}", where=where)
+    return told
+
+
+def _remedy(name: str, seen: _Seen) -> str:
+    if name not in _PROMPTS:
+        return "compare one set of prompts"
+    if seen.templates_do_differ:
+        return "the chat templates differ: compare one set of prompts, or say --allow template"
+    if seen.templates_may_differ:
+        return "--allow template needs the results_*.json of both, which must say that the templates alone differ"
+    return "compare one set of prompts"
+
+
+def _identity(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Field -> digest of what the log says of document, prompt and right answer."""
+    told = {name: str(fields[name]) for name in ("doc_hash", "prompt_hash", "target_hash") if name in fields}
+    if fields.get("doc") is not None:
+        told["doc"] = _digest(fields["doc"])
+    if fields.get("arguments") is not None:
+        told["arguments"] = _digest(list(_spoken(fields["arguments"])))
+    return told
+
+
+def _spoken(arguments: Any) -> Iterator[str]:
+    """The texts that a request is made of, in order; settings such as where to stop are none."""
+    if isinstance(arguments, str):
+        yield arguments
+    elif isinstance(arguments, Mapping):
+        parts = arguments.values() if any(str(name).startswith(_REQUEST) for name in arguments) else ()
+        for part in parts:
+            yield from _spoken(part)
+    elif isinstance(arguments, Sequence):
+        for part in arguments:
+            yield from _spoken(part)
+
+
+def _digest(value: Any) -> str:
+    return blake2b(json.dumps(value, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
 
 
 def _scores(file: _Samples, fields: Mapping[str, Any], query: Query, example: str, where: str) -> Iterator[Score]:
@@ -192,7 +305,7 @@ def _scores(file: _Samples, fields: Mapping[str, Any], query: Query, example: st
             where=where,
             labels=labels,
             cluster=cluster,
-            asked=fields.get("prompt_hash"),
+            asked=fields.get("prompt_hash") or _identity(fields).get("arguments"),
             gold=json.dumps(fields["target"], sort_keys=True) if "target" in fields else None,
         )
 

@@ -19,6 +19,7 @@ class Query(Record):
         cluster: column of what rises and falls together.
         slices: columns whose labels are reported.
         better: metric -> which direction is better, "" for every metric; else by its log or its name (`_direction`).
+        allow: what may differ between the two runs although it changes the prompts ("template").
         scale: what preferences are written as (`_preferences`); None: as their name and values say.
     """
 
@@ -29,6 +30,7 @@ class Query(Record):
     cluster: str | None = None
     slices: tuple[str, ...] = ()
     better: dict[str, Direction] = {}
+    allow: tuple[Literal["template"], ...] = ()
     scale: Literal["plain", "alpaca", "signed"] | None = None
 
     def __post_init__(self) -> None:

@@ -235,8 +235,9 @@ def _judged(
     if within.ledger is not None:
         sights = look_at_all(within.ledger, folder.manifest, actor=ACTOR, now=within.now())
         warnings += circumstances(within.ledger, folder.manifest)
-    evidence = observe(prepared.protocol, prepared.examples, folder.responses(), metrics, warn=warnings.append)
-    folder.write_evidence(evidence)
+    folder.write_evidence(
+        observe(prepared.protocol, prepared.examples, folder.responses(), metrics, warn=warnings.append)
+    )
     alpha = prepared.protocol.decisions.alpha
     warnings += looks_told(sights, alpha, lambda wider: judge(folder, alpha=wider))
     return judge(folder, warnings=tuple(warnings))

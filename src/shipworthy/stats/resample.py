@@ -175,49 +175,62 @@ def _unit_codes(counts: Floats, clusters: ArrayLike | None) -> tuple[Ints, int]:
             raise ValueError(f"{len(counts)} rows of counts need as many cluster codes, got {len(code_of_N)}")
         sums = _sum_by(code_of_N, counts, n_units)
     rank = np.empty(n_units, np.int64)
-    rank[np.lexsort(sums.T[::-1])] = np.arange(n_units)
+    rank[np.lexsort(list(sums.T[::-1]))] = np.arange(n_units)
     return rank[code_of_N], n_units
 
 
 def _cell(unit_of_n: Ints, counts_nK: Floats) -> Cell:
     unit_C, code = np.unique(unit_of_n, return_inverse=True)
-    distinct_CU, column_K = _distinct(_sum_by(code, counts_nK, len(unit_C)))
-    exact = (distinct_CU == np.rint(distinct_CU)).all(axis=0) & (np.abs(distinct_CU).sum(axis=0) < _EXACT)
-    rare = exact & ((distinct_CU != 0).sum(axis=0) <= _FEW * len(unit_C))
-    kept_CU, exact = distinct_CU[:, ~rare], exact[~rare]
-    offset_U = np.where(exact | (len(unit_C) == 0), 0.0, kept_CU.sum(axis=0) / max(1, len(unit_C)))
-    table_CU = np.column_stack([kept_CU - offset_U, np.ones(len(unit_C))]).astype(np.float32)
+    n_units = len(unit_C)
+    columns, column_K = _distinct(_sum_by(code, counts_nK, n_units))
+    exact = np.array([_is_exact(column) for column in columns], dtype=bool)
+    rare = exact & np.array([np.count_nonzero(column) <= _FEW * n_units for column in columns], dtype=bool)
+    kept_CU = _stacked([columns[u] for u in np.flatnonzero(~rare)], n_units)
+    offset_U = np.where(exact[~rare] | (n_units == 0), 0.0, kept_CU.sum(axis=0) / max(1, n_units))
+    table_CU = np.column_stack([kept_CU - offset_U, np.ones(n_units)]).astype(np.float32)
     return Cell(
         unit_C=unit_C,
         sums_K=counts_nK.sum(axis=0),
         table_CU=table_CU,
         offset_U=offset_U,
-        rare_VC=_sparse(distinct_CU[:, rare]),
+        rare_VC=_sparse([columns[v] for v in np.flatnonzero(rare)], n_units) if rare.any() else None,
         column_K=np.argsort(np.argsort(rare, kind="stable"), kind="stable")[column_K],
     )
 
 
-def _sparse(distinct_CV: Floats) -> Any:
-    if not distinct_CV.shape[1]:
-        return None
+def _stacked(columns: Sequence[Floats], n_units: int) -> Floats:
+    return np.stack(columns, axis=1) if columns else np.zeros((n_units, 0))
+
+
+def _is_exact(column_C: Floats) -> bool:
+    """Whole numbers whose draws single precision adds up without rounding. A column at a time: a table may be wide."""
+    return bool((column_C == np.rint(column_C)).all() and np.abs(column_C).sum() < _EXACT)
+
+
+def _sparse(columns: Sequence[Floats], n_units: int) -> Any:
+    """(V, C) sparse matrix of V columns, put together column by column: no second dense table."""
     from scipy.sparse import csr_array
 
-    return csr_array(distinct_CV.T.astype(np.float32))
+    where = [np.flatnonzero(column) for column in columns]
+    values = [column[at] for column, at in zip(columns, where, strict=True)]
+    ends = np.cumsum([0, *map(len, where)])
+    return csr_array((np.concatenate(values).astype(np.float32), np.concatenate(where), ends), (len(columns), n_units))
 
 
-def _distinct(counts_CK: Floats) -> tuple[Floats, Ints]:
-    """Distinct columns and where each column stands among them.
+def _distinct(counts_CK: Floats) -> tuple[list[Floats], Ints]:
+    """Distinct columns (views: a table may be wide) and where each column stands among them.
 
     Equal columns must give equal totals to the last digit: models that agree in a slice differ by nothing there.
     """
-    seen: dict[bytes, int] = {}
-    column_K = [
-        seen.setdefault(blake2b(column.tobytes(), digest_size=16).digest(), len(seen)) for column in counts_CK.T
-    ]
-    if len(seen) == len(column_K):
-        return counts_CK, np.array(column_K, dtype=np.int64)
-    first = [column_K.index(u) for u in range(len(seen))]
-    return counts_CK[:, first], np.array(column_K, dtype=np.int64)
+    place: dict[bytes, int] = {}
+    distinct, column_K = [], []
+    for column in counts_CK.T:
+        key = blake2b(column.tobytes(), digest_size=16).digest()
+        if key not in place:
+            place[key] = len(place)
+            distinct.append(column)
+        column_K.append(place[key])
+    return distinct, np.array(column_K, dtype=np.int64)
 
 
 def _label_cells(unit_of_N: Ints, counts: Floats, codes_N: Ints, n_labels: int) -> list[Cell]:

@@ -24,6 +24,7 @@ _KEY = "shipworthy"
 _STATUS = ("answered", "failed", "absent")
 _NO_METRIC = ""
 _WIDE = 32  # more counts than this travel as lists: a column each would cost DuckDB 150 MB for 150 classes
+_ROWS_OF_LISTS = 2048  # the fewest that DuckDB collects before it writes
 
 
 class _Block(Record):
@@ -61,9 +62,11 @@ def write(path: Path, evidence: Sequence[Evidence]) -> None:
             selects.append(_select(name, layout, block, _all_slices(layouts)))
     rows = " UNION ALL ".join(selects) or f"{_EMPTY} LIMIT 0"
     metadata = _text(msgspec.json.encode(layouts).decode())
-    options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{_KEY}: {metadata}}}"
+    wide = any(block.width > _WIDE for layout in layouts for block in layout.blocks)
+    groups = f", ROW_GROUP_SIZE {_ROWS_OF_LISTS}" if wide else ""
+    options = f"FORMAT parquet, COMPRESSION zstd{groups}, KV_METADATA {{{_KEY}: {metadata}}}"
     with _said(path), duck.interruptible(), closing(duck.connect()) as db:
-        if any(block.width > _WIDE for layout in layouts for block in layout.blocks):
+        if wide:
             db.execute("SET threads = 1")  # every thread holds a batch of lists
         for name, columns in tables.items():
             db.register(name, columns)
@@ -228,12 +231,24 @@ def _fetch(
 
 def _wide_counts(db: "duckdb.DuckDBPyConnection", path: Path, layout: _Layout, block: _Block) -> Any:
     """(units, width) counts of a block, list after list."""
-    named = _named(path, layout, block)
-    odd = db.execute(f"SELECT count(*) {_BLOCK} AND len(counts) IS DISTINCT FROM {block.width}", named).fetchall()
-    values = db.execute(f"SELECT unnest(counts) AS value {_BLOCK}", named).fetchnumpy()["value"]
-    if odd[0][0] or len(values) != layout.units * block.width or _has_null(values):
+    import numpy as np
+
+    named, width = _named(path, layout, block), block.width
+    db.execute("SET threads = 1")
+    whole = f"coalesce(len(counts) = {width} AND list_count(counts) = {width}, false)"
+    odd = db.execute(f"SELECT count(*) {_BLOCK} AND NOT {whole}", named).fetchall()[0][0]
+    if odd:
         raise _cut(path, layout, block)
-    return _plain(values).reshape(layout.units, block.width)
+    counts_NK, filled = np.empty((layout.units, width)), 0
+    rows = db.execute(f"SELECT counts {_BLOCK}", named)
+    while lists := rows.fetchmany(_ROWS_OF_LISTS // 8):
+        if filled + len(lists) > layout.units:
+            raise _cut(path, layout, block)
+        counts_NK[filled : filled + len(lists)] = [counts for (counts,) in lists]
+        filled += len(lists)
+    if filled < layout.units:
+        raise _cut(path, layout, block)
+    return counts_NK
 
 
 def _named(path: Path, layout: _Layout, block: _Block) -> list[str]:

@@ -155,6 +155,7 @@ Outcome = Literal["pass", "fail", "inconclusive"]
 Decision = Literal["promote", "block", "sign_off", "inconclusive"]
 Method = Literal[
     "tango",
+    "fieller",
     "cr1_t",
     "cluster_bootstrap",
     "order_statistic",
@@ -186,6 +187,7 @@ class Finding(Record):
 
     `gain` is oriented, positive is better whatever the metric's direction, in the metric's unit. `n` counts examples,
     `clusters` what was resampled. `level` is hard, soft or monitored. `p_worse` and `p_better` are one-sided.
+    Where `margin_kind` is relative, `margin` and `gain` are shares of the baseline's value.
     """
 
     gate: str
@@ -210,6 +212,7 @@ class Finding(Record):
     because: str
     unit: str = ""
     better: Direction = "higher"
+    margin_kind: Literal["absolute", "relative"] = "absolute"
 
 
 class Coverage(Record):

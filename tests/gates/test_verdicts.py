@@ -43,7 +43,7 @@ def test_lost_refusals_are_blocked_with_the_numbers(verdict_of: Judge) -> None:
     assert "block" == verdict.verdict
     assert (
         "FAIL refusal not worse than old: refusal 0.02 against old's 1.00: loses 0.98 [0.95, 0.99] on n=200; "
-        "the margin is 0.02"
+        "the margin is 0.02, and refusal is shown to be worse"
     ) == verdict.reasons[0]
 
 

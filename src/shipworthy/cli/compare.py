@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--margin",
         type=_margin,
         default=DEFAULT_MARGIN,
-        help="what may be lost at most: 0.02, '2 points' (default 0.02)",
+        help="what may be lost at most: 0.02, '2 points' of a share, 5%% of the baseline (default 0.02)",
     )
     parser.add_argument(
         "--better",

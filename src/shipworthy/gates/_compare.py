@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from shipworthy.gates._cells import cells_of
+from shipworthy.gates._cells import Cells, cells_of
 from shipworthy.gates._contrast import Contrast
 from shipworthy.gates._means import binary_alone, binary_pair, clustered
 from shipworthy.gates._pairs import Pair, Rows, kept
+from shipworthy.gates._relative import relative_to_baseline
 from shipworthy.gates._resampled import corpus, quantiles, rank
 from shipworthy.gates._unpaired import against_published
 from shipworthy.gates.question import Question, Rule
-from shipworthy.protocol.types import Decisions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,18 @@ class Comparison:
 
 def contrast(pair: Pair, columns: Sequence[str], *, alpha: float, draws: int, rng: np.random.Generator) -> Contrast:
     """Every cell of one pair, by the method its evidence asks for (STATISTICS: one row of the table each)."""
+    return _by_method(pair, cells_of(pair, columns), alpha, draws, rng)
+
+
+def relative_contrast(
+    pair: Pair, columns: Sequence[str], *, alpha: float, draws: int, rng: np.random.Generator
+) -> Contrast:
+    """The same with the gain as a share of the baseline's value."""
     cells = cells_of(pair, columns)
+    return relative_to_baseline(_by_method(pair, cells, alpha, draws, rng), pair, cells, alpha, draws, rng)
+
+
+def _by_method(pair: Pair, cells: Cells, alpha: float, draws: int, rng: np.random.Generator) -> Contrast:
     kind = pair.metric.kind
     if kind == "quantile":
         return quantiles(pair, cells, alpha, draws, rng)
@@ -56,37 +67,38 @@ def compare_all(question: Question, rows: Rows, rules: Sequence[Rule], rng: np.r
 
     Each comparison draws from a generator of its own: how much one of them draws does not change another's interval.
     """
-    wanted: dict[tuple[str, str], list[str]] = {}
+    wanted: dict[tuple[str, str, bool], list[str]] = {}
     for rule in rules:
-        columns = wanted.setdefault((rule.metric, rule.baseline or ""), [])
+        columns = wanted.setdefault(_key(rule), [])
         there = rows.table(rule.metric).slices
         new = [*rule.slices, *(column for column in question.slices if column in there)]
         columns += [column for column in dict.fromkeys(new) if column not in columns]
     keys = sorted(wanted)
     made = {
-        key: _compare(question, rows, key[0], key[1] or None, wanted[key], generator)
+        key: _compare(question, rows, key, wanted[key], generator)
         for key, generator in zip(keys, rng.spawn(len(keys)), strict=True)
     }
-    return [made[rule.metric, rule.baseline or ""] for rule in rules]
+    return [made[_key(rule)] for rule in rules]
+
+
+def _key(rule: Rule) -> tuple[str, str, bool]:
+    return rule.metric, rule.baseline or "", rule.relative
 
 
 def _compare(
-    question: Question, rows: Rows, metric: str, baseline: str | None, columns: list[str], rng: np.random.Generator
+    question: Question, rows: Rows, key: tuple[str, str, bool], columns: list[str], rng: np.random.Generator
 ) -> Comparison:
-    decisions = question.decisions
+    metric, baseline, relative = key[0], key[1] or None, key[2]
+    decisions, judged = question.decisions, relative_contrast if relative else contrast
     published = baseline is not None and question.roles[baseline] == "published"
     pair = rows.pair(metric, None if published else baseline, decisions.missing)
     own = () if published else columns
-    found = contrast(pair, own, alpha=decisions.alpha, draws=decisions.draws, rng=rng)
+    found = (contrast if published else judged)(pair, own, alpha=decisions.alpha, draws=decisions.draws, rng=rng)
     if published and baseline is not None:
         found = against_published(found, pair, question.published[baseline][metric], decisions.alpha)
-    strict = _without_ties(pair, own, decisions, rng) if pair.both_N is not None else None
+    there = kept(pair, pair.both_N) if pair.both_N is not None else None
+    strict = judged(there, own, alpha=decisions.alpha, draws=decisions.draws, rng=rng) if there is not None else None
     return Comparison(metric=metric, baseline=baseline, pair=pair, contrast=found, strict=strict)
-
-
-def _without_ties(pair: Pair, columns: Sequence[str], decisions: Decisions, rng: np.random.Generator) -> Contrast:
-    there = kept(pair, pair.both_N) if pair.both_N is not None else pair
-    return contrast(there, columns, alpha=decisions.alpha, draws=decisions.draws, rng=rng)
 
 
 def _weigh_one(pair: Pair) -> bool:

@@ -8,7 +8,8 @@ from shipworthy.gates._rule_cells import GRAVE_ALPHA, GRAVE_MARGINS, Cell, withi
 from shipworthy.stats.power import examples_binary, examples_for, examples_rate
 from shipworthy.stats.refusal import MIN_CLUSTERS, SKEW_SAFE_N
 
-_FAR = 10**9
+_TIMES, _FAR = 100, 1_000_000
+"""Nobody gets more than a hundred times the examples that are there, and more than a million."""
 
 
 def examples_needed(cell: Cell, *, alpha: float, power: float, alpha_fail: float) -> int | None:
@@ -25,7 +26,7 @@ def examples_needed(cell: Cell, *, alpha: float, power: float, alpha_fail: float
     n, floor = int(found.n_S[index]), _smallest(cell)
     wanted = _Plan(cell, alpha, power).wanted(max(n, floor), alpha_fail)
     wanted = floor or None if wanted is None else max(wanted, floor)
-    return None if wanted is None or wanted > _FAR else max(wanted, n + 1)
+    return None if wanted is None or wanted > max(_TIMES * n, _FAR) else max(wanted, n + 1)
 
 
 def _smallest(cell: Cell) -> int:

@@ -133,7 +133,10 @@ def size_to_gate(question: Question, rule: Rule, comparison: Comparison) -> int:
     """
     planning, alpha, margin = question.planning.of(rule.metric), question.decisions.alpha, rule.limit
     metric, pair = question.metrics[rule.metric], comparison.pair
-    if metric.kind == "binary" and rule.compares:
+    plain: int | None
+    if rule.relative:
+        plain = examples_for(margin, (planning.relative_sd or 0.0) ** 2, alpha=alpha, power=_CHANCE)
+    elif metric.kind == "binary" and rule.compares:
         plain = examples_binary(planning.disagreement, margin=margin, alpha=alpha, power=_CHANCE)
     elif metric.unit == "share" and rule.compares:
         plain = examples_for(margin, planning.sd**2, alpha=alpha, power=_CHANCE)

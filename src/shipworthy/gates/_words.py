@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from math import ceil, isfinite, log10
+from math import isfinite
 
-from shipworthy.gates._rule_cells import GRAVE_ALPHA, GRAVE_MARGINS, Judged, within_limit
+from shipworthy.gates._rule_cells import GRAVE_ALPHA, GRAVE_MARGINS, Cell, Judged, within_limit
+from shipworthy.gates.numbers import decimals, plain, shown, significant
 from shipworthy.gates.question import Rule
 from shipworthy.records import Decision, Interval
 
@@ -19,7 +20,7 @@ def because(judged: Judged, interval: Interval, ours: Interval, base: Interval |
     if rule.compares and base is not None:
         facts = _compared(rule, interval, ours, base, n, unit)
     else:
-        facts = f"{_values(rule.metric, interval, unit)} on n={n:,}; {_limit(rule, unit)}"
+        facts = f"{_values(rule, interval, unit)} on n={n:,}; {_limit(rule, unit)}"
     return f"{where}{facts}{_tail(judged, n)}"
 
 
@@ -31,20 +32,15 @@ def reasons(decision: Decision, judged: Sequence[Judged], sentences: Sequence[st
     lines += _lines("UNSURE", [item for item in hard or soft if _open(item[0])])
     lines += _lines("SIGN-OFF", [item for item in soft if _failed(item[0])])
     lines += _lines("OPEN", [item for item in soft if hard and _open(item[0])])
+    broken = {item[0].cell.rule.name for item in told if _failed(item[0]) or _open(item[0])}
     passed = [item for item in hard or soft if item[0].outcome == "pass" and item[0].cell.slice is None]
+    passed = [item for item in passed if decision == "promote" or item[0].cell.rule.name not in broken]
     if decision == "promote":
         lines += _lines("PASS", passed)
     elif passed:
         lines.append(f"passed: {', '.join(one.cell.rule.name for one, _ in passed)}")
     lines += _lines("WATCH", [item for item in told if item[0].cell.rule.level == "monitored" and _failed(item[0])])
     return tuple(lines) or ("nothing that gates was asked; every finding is monitored",)
-
-
-def number(value: float, width: float, unit: str) -> str:
-    """The value with as many decimals as its interval supports, two at least for shares."""
-    half = width / 2
-    decimals = ceil(-log10(half)) if isfinite(half) and half > 0 else 2
-    return f"{value:,.{min(max(decimals, 2 if unit in ('share', 's', 'points') else 0), 6)}f}"
 
 
 def _failed(one: Judged) -> bool:
@@ -77,42 +73,48 @@ def _where(name: dict[str, str] | None) -> str:
 
 
 def _compared(rule: Rule, gain: Interval, ours: Interval, base: Interval, n: int, unit: str) -> str:
-    width = _width(gain)
-    pair = (number(value, width, unit) if value is not None else "?" for value in (ours.value, base.value))
+    told = ours if rule.relative else gain
+    places = max(_places(told, unit), *(_small(value, unit) for value in (ours.value, base.value)))
+    pair = (shown(value, places) if value is not None else "?" for value in (ours.value, base.value))
     return (
         f"{rule.metric} {next(pair)} against {rule.baseline}'s {next(pair)}{_UNITS.get(unit, '')}: "
-        f"{_gain(gain, unit)} on n={n:,}; {_limit(rule, unit)}"
+        f"{_gain(rule, gain, unit)} on n={n:,}; {_limit(rule, unit)}"
     )
 
 
-def _gain(gain: Interval, unit: str) -> str:
+def _gain(rule: Rule, gain: Interval, unit: str) -> str:
+    """The gain as a loss where it is one; of a relative margin in percent."""
     if gain.value is None:
         return "no difference can be computed"
-    sign = -1.0 if gain.value < 0 else 1.0
+    sign, scale = -1.0 if gain.value < 0 else 1.0, 100.0 if rule.relative else 1.0
     verb = "loses" if gain.value < 0 else "gains" if gain.value > 0 else "no difference,"
     low, high = (gain.low, gain.high) if sign > 0 else (gain.high, gain.low)
-    return f"{verb} {_with_limits(sign * gain.value, _times(sign, low), _times(sign, high), unit)}"
+    value, low, high = (None if one is None else sign * scale * one + 0.0 for one in (gain.value, low, high))
+    told = Interval(value=value, low=low, high=high)
+    return f"{verb} {_with_limits(told, 'relative' if rule.relative else unit, sign * scale * rule.threshold)}"
 
 
-def _values(metric: str, interval: Interval, unit: str) -> str:
-    value = interval.value if interval.value is not None else float("nan")
-    return f"{metric} {_with_limits(value, interval.low, interval.high, unit)}{_UNITS.get(unit, '')}"
+def _values(rule: Rule, interval: Interval, unit: str) -> str:
+    if interval.value is None:
+        return f"{rule.metric} ?"
+    return f"{rule.metric} {_with_limits(interval, unit, rule.threshold)}{_UNITS.get(unit, '')}"
 
 
-def _with_limits(value: float, low: float | None, high: float | None, unit: str) -> str:
-    width = high - low if low is not None and high is not None else float("inf")
-    if low is None and high is None:
-        return number(value, width, unit)
-    low_text, high_text = (number(limit, width, unit) if limit is not None else "?" for limit in (low, high))
-    return f"{number(value, width, unit)} [{low_text}, {high_text}]"
+def _with_limits(told: Interval, unit: str, bar: float) -> str:
+    places, sign = _places(told, unit, bar=bar), "%" if unit == "relative" else ""
+    value, low, high = (
+        "?" if one is None else f"{shown(one, places)}{sign}" for one in (told.value, told.low, told.high)
+    )
+    return value if told.low is None and told.high is None else f"{value} [{low}, {high}]"
 
 
-def _times(sign: float, value: float | None) -> float | None:
-    return None if value is None else sign * value + 0.0
+def _places(told: Interval, unit: str, *, bar: float | None = None) -> int:
+    least = {"share": 2, "s": 2, "points": 2, "relative": 1}.get(unit, 0)
+    return decimals(told.value, told.low, told.high, least=least, bar=bar)
 
 
-def _width(interval: Interval) -> float:
-    return interval.high - interval.low if interval.low is not None and interval.high is not None else float("inf")
+def _small(value: float | None, unit: str) -> int:
+    return 0 if unit in ("share", "points") else significant(value)
 
 
 def _limit(rule: Rule, unit: str) -> str:
@@ -122,7 +124,9 @@ def _limit(rule: Rule, unit: str) -> str:
         "at_least": "the limit is at least",
         "at_most": "the limit is at most",
     }
-    return f"{words[rule.kind]} {rule.limit:g}{_UNITS.get(unit, '')}"
+    if rule.relative:
+        return f"{words[rule.kind]} {plain(100 * rule.limit)}% of {rule.baseline}'s"
+    return f"{words[rule.kind]} {plain(rule.limit)}{_UNITS.get(unit, '')}"
 
 
 def _tail(judged: Judged, n: int) -> str:
@@ -130,26 +134,46 @@ def _tail(judged: Judged, n: int) -> str:
     if judged.forbidden:
         return f"; fails because {judged.forbidden}"
     if judged.outcome != "inconclusive":
-        return _published(cell.rule, judged)
+        return f"{_fails(cell) if judged.outcome == 'fail' else ''}{_published(cell.rule, judged)}"
     why = f"; not judged: {cell.refused}" if cell.refused else _unsure(judged)
     return f"{why}{_published(cell.rule, judged)}{_settle(judged, n)}"
+
+
+def _fails(cell: Cell) -> str:
+    """What the failure was: a loss that is shown, a gain that is missed, a limit that is not kept."""
+    rule = cell.rule
+    if rule.kind == "non_inferior":
+        return f", and {rule.metric} is shown to be worse"
+    if rule.kind == "superior":
+        return (
+            ", and that gain is shown not to be there"
+            if rule.limit > 0
+            else f", and {rule.metric} is shown to be worse"
+        )
+    side = "below" if rule.kind == "at_least" else "above"
+    return f", and {rule.metric} {'is' if cell.census else 'is shown to be'} {side} it"
 
 
 def _unsure(judged: Judged) -> str:
     cell = judged.cell
     if cell.rule.compares and within_limit(cell.rule, cell.comparison, cell.index):
         grave = GRAVE_MARGINS * cell.rule.limit
-        return f", which holds, but so few examples do not rule out a loss of {grave:g} at {GRAVE_ALPHA:.1%}"
+        loss = f"{plain(100 * grave)}%" if cell.rule.relative else plain(grave)
+        return f", which holds, but so few examples do not rule out a loss of {loss} at {GRAVE_ALPHA:.1%}"
     if judged.fails_alone:
         return ", so it is not shown good enough; alone it would fail, but among so many gates it may be luck"
     return ", so it is neither shown good enough nor shown worse"
 
 
 def _settle(judged: Judged, n: int) -> str:
-    if judged.n_needed is None:
-        lasts = judged.cell.judged and judged.cell.comparison.contrast.lasting > 0
-        return "; no number of examples settles it: the published number itself is too uncertain" if lasts else ""
-    return f"; about {judged.n_needed:,} examples in all ({judged.n_needed - n:,} more) would settle it"
+    cell = judged.cell
+    if judged.n_needed is not None:
+        return f"; about {judged.n_needed:,} examples in all ({judged.n_needed - n:,} more) would settle it"
+    if not cell.judged or not isfinite(cell.comparison.contrast.variance_S[cell.index]):
+        return ""
+    if cell.comparison.contrast.lasting > 0:
+        return "; no number of examples settles it: the published number itself is too uncertain"
+    return "; no number of examples that can be reached would settle it: the value lies too near what is asked"
 
 
 def _published(rule: Rule, judged: Judged) -> str:

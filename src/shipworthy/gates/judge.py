@@ -112,6 +112,7 @@ def _finding(question: Question, judged: Judged) -> Finding:
         because=because(judged, gain or ours, ours, base, metric.unit) + _counted_as(question, cell),
         unit=metric.unit,
         better=metric.better,
+        margin_kind="relative" if rule.relative else "absolute",
     )
 
 

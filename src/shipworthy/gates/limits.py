@@ -1,6 +1,6 @@
 """What a margin or a limit means for its metric, and which ones that metric cannot have."""
 
-from math import inf
+from math import inf, isfinite
 
 from shipworthy.errors import BadInput
 from shipworthy.metrics.types import Metric
@@ -68,7 +68,17 @@ def _difference(key: str, written: Amount, metric: Metric) -> str | None:
 
 
 def _percent(key: str, value: float, metric: Metric) -> str | None:
-    return f"{key} {100 * value:g}% of {metric.name}: a margin relative to the baseline is not judged yet"
+    """Where less is better nothing gains all of it; where more is better a loss of all of it is no margin."""
+    gains = key == "min_gain"
+    if metric.span[0] < 0 and isfinite(metric.span[0]):
+        return (
+            f"{key} {100 * value:g}% has no meaning: {metric.name} {_reach(metric)}, so it has no zero to be a share of"
+        )
+    if value < 1 or gains == (metric.better == "higher"):
+        return None
+    return (
+        f"{key} {100 * value:g}% decides nothing: {metric.name} cannot {'gain' if gains else 'lose'} all of its value"
+    )
 
 
 def _reach(metric: Metric) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 
 from shipworthy.gates._pairs import Pair, Rows, kept
@@ -27,11 +28,12 @@ def observed(question: Question, evidence: Sequence[Evidence]) -> Planning:
     for rule in declared_rules(question):
         if rule.compares and rule.baseline and question.roles[rule.baseline] != "published":
             pair = rows.pair(rule.metric, rule.baseline, question.decisions.missing)
-            own = _of(pair)
-            found[rule.metric] = own or found.get(rule.metric, MetricPlanning())
+            own = _relative(pair) if rule.relative else _of(pair)
+            found[rule.metric] = _joined(found.get(rule.metric), own)
     return Planning(
         disagreement=question.planning.disagreement,
         sd=question.planning.sd,
+        relative_sd=question.planning.relative_sd,
         intraclass=question.planning.intraclass,
         metrics=found,
     )
@@ -50,6 +52,26 @@ def _of(pair: Pair) -> MetricPlanning | None:
         share = paired_variance(smoothed_discordance(lost, won, len(pair)), (won - lost) / (len(pair) + 2))
         return MetricPlanning(disagreement=share, intraclass=alike)
     return MetricPlanning(sd=float(gains_N.std(ddof=1)), intraclass=alike)
+
+
+def _joined(earlier: MetricPlanning | None, own: MetricPlanning | None) -> MetricPlanning:
+    """What was seen, over what was believed; a margin in percent and one in the unit each teach their own spread."""
+    if earlier is None or own is None:
+        return own or earlier or MetricPlanning()
+    seen = {key: value for key, value in msgspec.structs.asdict(own).items() if value is not None}
+    return msgspec.structs.replace(earlier, **seen)
+
+
+def _relative(pair: Pair) -> MetricPlanning | None:
+    """The spread of what an example adds to the ratio of the two values (Cochran 1977, section 6)."""
+    if pair.base_NK is None or pair.metric.kind not in ("binary", "mean") or len(pair) < 2:
+        return None
+    ours_N, base_N = _scores(pair.ours_NK), _scores(pair.base_NK)
+    if not base_N.mean() > 0:
+        return None
+    residuals_N = (ours_N - ours_N.mean() / base_N.mean() * base_N) / base_N.mean()
+    alike = None if pair.independent else _intraclass(pair, residuals_N)
+    return MetricPlanning(relative_sd=float(residuals_N.std(ddof=1)), intraclass=alike)
 
 
 def _scores(counts_NK: Floats) -> Floats:

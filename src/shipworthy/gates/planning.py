@@ -37,7 +37,8 @@ class Power(Record):
     Attributes:
         gate: its name or its metric. slice: None for the whole, else `column=label`.
         n, clusters: what is there. effective_n: independent examples that the clusters are worth.
-        limit: the margin, the gain to exceed, or the absolute limit.
+        limit: the margin, the gain to exceed, or the absolute limit. relative: it is a share of the baseline's value,
+            and so is `detectable`.
         detectable: smallest margin that an equal candidate passes (smallest gain above `min_gain`, or distance from
             an absolute limit, that is found) with the declared power; None where the metric has no plan (quantiles,
             corpus values, units other than a share), or where no candidate could lie so far beyond the limit.
@@ -58,6 +59,7 @@ class Power(Record):
     enough: bool
     cost_usd: float | None
     says: str
+    relative: bool = False
 
 
 def explain(
@@ -126,6 +128,7 @@ def _row(
         enough=needed is not None and n >= needed,
         cost_usd=missing * price if price is not None and needed is not None else None,
         says=f"{n:,} cases, read as they are" if census else few or plan.says(n, found, needed),
+        relative=rule.relative,
     )
 
 
@@ -137,13 +140,17 @@ class _Plan:
     """The variance one example is expected to add, and what follows from it for one gate."""
 
     def __init__(self, rule: Rule, metric: Metric, planning: Planning, decisions: Decisions) -> None:
-        self._rule, self._unit, self._binary = rule, metric.unit, metric.kind == "binary"
+        self._rule, self._unit = rule, metric.unit
+        self._binary = metric.kind == "binary" and not rule.relative
         self._alpha, self._power = decisions.alpha, decisions.power
         self._margin = rule.kind == "non_inferior"
         self._disagreement = planning.disagreement
         self._variance = self._of(metric, planning)
 
     def _of(self, metric: Metric, planning: Planning) -> float | None:
+        if self._rule.relative:
+            known = planning.relative_sd is not None and metric.kind in ("binary", "mean", "corpus")
+            return (planning.relative_sd or 0.0) ** 2 if known else None
         if metric.unit != "share" or metric.kind not in ("binary", "mean"):
             return None
         if not self._binary:
@@ -182,7 +189,11 @@ class _Plan:
         return None if plain is None else ceil(plain * effect - 1e-9)
 
     def says(self, n: int, found: float | None, needed: int | None) -> str:
-        limit, finds = f"{self._rule.limit:g}", f"{n:,} examples find {found or 0:.3g} with {self._power:.0%} power"
+        limit = f"{100 * self._rule.limit:g}%" if self._rule.relative else f"{self._rule.limit:g}"
+        least = f"{100 * (found or 0):.3g}%" if self._rule.relative else f"{found or 0:.3g}"
+        finds = f"{n:,} examples find {least} with {self._power:.0%} power"
+        if self._variance is None and self._rule.relative:
+            return f"{n:,} examples; no plan for a margin in percent without `planning: relative_sd`, or --from RUN"
         if self._variance is None:
             return f"{n:,} examples; no plan for {self._unit or 'this unit'}: the spread is known after the first run"
         if not self._rule.compares and self._room() <= 0:

@@ -15,6 +15,8 @@ from shipworthy.records import DatasetRole, ModelRole
 RuleKind = Literal["non_inferior", "superior", "at_least", "at_most"]
 SLICE_MARGINS = 2.5
 """A slice may lose so many of the metric's own margins, where the gate does not say how much."""
+RELATIVE_SLICE_MARGIN = 0.05
+"""What a slice may lose of the baseline's value under a gain in percent, where the gate does not say how much."""
 BASELINE_ORDER: tuple[ModelRole, ...] = ("production", "full", "peft", "pretrained", "human", "published", "trivial")
 """Whose place is the baseline's where nobody named one: the first role of this order that has a model."""
 CENSUS: tuple[DatasetRole, ...] = ("golden", "regression", "unit")
@@ -73,7 +75,8 @@ class Rule:
     """One gate with every default filled in. `limit` is the margin, the gain to exceed or the absolute limit.
 
     `slice_margin`: what a slice may lose, or by how much it may miss an absolute limit. `slice_reach`: the distance
-    from an absolute limit that a slice must be able to show before it gates.
+    from an absolute limit that a slice must be able to show before it gates. `relative`: `limit` and `slice_margin`
+    are shares of the baseline's value.
     """
 
     name: str
@@ -86,6 +89,7 @@ class Rule:
     slices: tuple[str, ...] = ()
     slice_margin: float = 0.05
     slice_reach: float = 0.05
+    relative: bool = False
     require_absent: tuple[str, ...] = ()
 
     @property
@@ -122,7 +126,7 @@ def declared_rules(question: Question) -> list[Rule]:
 
 def undirected_rule(spec: GateSpec, metric: Metric) -> Rule:
     """The rule before it is known which models there are, for planning; the baseline is as the gate names it."""
-    kind, limit = _kind_and_limit(spec, metric)
+    kind, limit, relative = _kind_and_limit(spec, metric)
     return Rule(
         name=spec.name or spec.metric,
         metric=spec.metric,
@@ -131,8 +135,9 @@ def undirected_rule(spec: GateSpec, metric: Metric) -> Rule:
         limit=limit,
         level=spec.level,
         slices=spec.slices,
-        slice_margin=_slice_margin(spec, metric, kind),
+        slice_margin=_slice_margin(spec, metric),
         slice_reach=SLICE_MARGINS * metric.margin,
+        relative=relative,
     )
 
 
@@ -142,7 +147,7 @@ def _rule(question: Question, spec: GateSpec) -> Rule:
         raise MissingEvidence(f"a gate asks for {spec.metric!r}; measured: {known}. Add it under `metrics:`")
     metric = question.metrics[spec.metric]
     refuse_impossible(spec, metric)
-    kind, limit = _kind_and_limit(spec, metric)
+    kind, limit, relative = _kind_and_limit(spec, metric)
     compares = kind in ("non_inferior", "superior")
     baseline = _baseline(question, spec) if compares else None
     return Rule(
@@ -154,30 +159,35 @@ def _rule(question: Question, spec: GateSpec) -> Rule:
         level=spec.level,
         fail_fast=spec.fail_fast,
         slices=spec.slices,
-        slice_margin=_slice_margin(spec, metric, kind),
+        slice_margin=_slice_margin(spec, metric),
         slice_reach=SLICE_MARGINS * metric.margin,
+        relative=relative,
         require_absent=spec.require_absent,
     )
 
 
-def _kind_and_limit(spec: GateSpec, metric: Metric) -> tuple[RuleKind, float]:
+def _kind_and_limit(spec: GateSpec, metric: Metric) -> tuple[RuleKind, float, bool]:
+    """The rule, its limit, and whether that is a share of the baseline's value."""
     if spec.min_gain is not None:
-        return "superior", meant(spec.min_gain, metric)[0]
+        return "superior", *meant(spec.min_gain, metric)
     if spec.at_least is not None:
-        return "at_least", spec.at_least
+        return "at_least", spec.at_least, False
     if spec.at_most is not None:
-        return "at_most", spec.at_most
-    return "non_inferior", metric.margin if spec.margin is None else meant(spec.margin, metric)[0]
+        return "at_most", spec.at_most, False
+    return "non_inferior", *(meant(spec.margin, metric) if spec.margin is not None else (metric.margin, False))
 
 
-def _slice_margin(spec: GateSpec, metric: Metric, kind: RuleKind) -> float:
-    """As declared; else nothing of an absolute limit, and 2.5 of the metric's own margins of a baseline, never less
-    than the whole may lose."""
+def _slice_margin(spec: GateSpec, metric: Metric) -> float:
+    """As declared; else nothing of an absolute limit, of a margin in percent 2.5 times that (5 % under a gain), and
+    2.5 of the metric's own margins otherwise, never less than the whole may lose."""
     if spec.slice_margin is not None:
         return meant(spec.slice_margin, metric)[0]
+    kind, limit, relative = _kind_and_limit(spec, metric)
     if kind in ("at_least", "at_most"):
         return 0.0
-    return max(SLICE_MARGINS * metric.margin, 0.0 if spec.margin is None else meant(spec.margin, metric)[0])
+    if relative:
+        return SLICE_MARGINS * limit if kind == "non_inferior" else RELATIVE_SLICE_MARGIN
+    return max(SLICE_MARGINS * metric.margin, limit if kind == "non_inferior" else 0.0)
 
 
 def _baseline(question: Question, spec: GateSpec) -> str:

@@ -214,6 +214,10 @@ class MetricPlanning(Record):
     sd: Annotated[NotNegative | None, Meta(description="Standard deviation of the paired difference of a score.")] = (
         None
     )
+    relative_sd: Annotated[
+        NotNegative | None,
+        Meta(description="Standard deviation of the paired difference over the baseline's mean: margins in percent."),
+    ] = None
     intraclass: Annotated[Share | None, Meta(description="Correlation of examples within one cluster.")] = None
 
 
@@ -222,6 +226,10 @@ class Planning(Record):
 
     disagreement: Annotated[Share, Meta(description="Share of examples on which the two models differ.")] = 0.15
     sd: Annotated[NotNegative, Meta(description="Standard deviation of the paired difference of a score.")] = 0.3
+    relative_sd: Annotated[
+        NotNegative | None,
+        Meta(description="The same over the baseline's mean, for margins in percent; null: unknown"),
+    ] = None
     intraclass: Annotated[Share, Meta(description="Correlation of examples within one cluster.")] = 0.1
     metrics: Annotated[dict[str, MetricPlanning], Meta(description="The same, by metric, where one differs.")] = {}
 
@@ -231,6 +239,7 @@ class Planning(Record):
         return Planning(
             disagreement=self.disagreement if own.disagreement is None else own.disagreement,
             sd=self.sd if own.sd is None else own.sd,
+            relative_sd=self.relative_sd if own.relative_sd is None else own.relative_sd,
             intraclass=self.intraclass if own.intraclass is None else own.intraclass,
         )
 

@@ -4,6 +4,8 @@ The quantile of a sample is the smallest value that at least the share q does no
 function): always an observed value, no interpolation.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtr
@@ -67,7 +69,13 @@ def quantile_difference(
     return value, np.concatenate(draws)
 
 
-def _weighted_quantile(sorted_N: Floats, weights_BN: NDArray[np.float32], q: float) -> Floats:
+def weighted_quantile(values_N: Floats, weights_BN: NDArray[np.floating[Any]], q: float) -> Floats:
+    """(B,): the q quantile of a sample whose rows stand as often as their weights say, by the same definition."""
+    order = np.argsort(values_N, kind="stable")
+    return _weighted_quantile(values_N[order], weights_BN[:, order], q)
+
+
+def _weighted_quantile(sorted_N: Floats, weights_BN: NDArray[np.floating[Any]], q: float) -> Floats:
     cumulative = np.cumsum(weights_BN, axis=1, dtype=np.float64)
     enough = np.ceil(q * cumulative[:, -1:] - 1e-9)
     first = np.minimum((cumulative < enough).sum(axis=1), len(sorted_N) - 1)

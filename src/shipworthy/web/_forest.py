@@ -5,7 +5,7 @@ from statistics import median
 from typing import NamedTuple
 
 from shipworthy.records import Finding, Outcome
-from shipworthy.web._format import OUTCOME_WORDS, interval, plural, size, slice_label, unit_name
+from shipworthy.web._format import OUTCOME_WORDS, gain_text, gain_unit, plural, size, slice_label, unit_name
 from shipworthy.web._svg import Scale, linear, text, tick_labels, ticks
 
 _MARKERS: dict[Outcome, str] = {
@@ -50,8 +50,8 @@ def forests(findings: Sequence[Finding], *, title: str, key: str, by_slice: bool
         by_slice: label rows by slice instead of by gate alone.
     """
     drawable = [finding for finding in findings if _has_limits(finding)]
-    units = dict.fromkeys(finding.unit for finding in drawable)
-    groups = [[finding for finding in drawable if finding.unit == unit] for unit in units]
+    units = dict.fromkeys(gain_unit(finding) for finding in drawable)
+    groups = [[finding for finding in drawable if gain_unit(finding) == unit] for unit in units]
     return [
         (
             forest(group, WIDE, title=title, key=f"{key}-{i}", by_slice=by_slice),
@@ -72,7 +72,7 @@ def forest(findings: Sequence[Finding], layout: Layout, *, title: str, key: str,
         f'height="{bottom + _BOTTOM}" xmlns="http://www.w3.org/2000/svg">',
         f'<title id="{name}-t">{text(title, limit=200)}</title>',
         f'<desc id="{name}-d">{_description(findings)}</desc>',
-        *_axis(scale, layout, bottom, findings[0].unit),
+        *_axis(scale, layout, bottom, gain_unit(findings[0])),
         *(_row(finding, layout, scale, i, label=labels[i]) for i, finding in enumerate(findings)),
         "</svg>",
     ]
@@ -143,7 +143,7 @@ def _row(finding: Finding, layout: Layout, scale: Scale, i: int, *, label: str) 
         f'<g class="{finding.outcome}"><line class="limits" x1="{scale.percent(low)}" x2="{scale.percent(high)}" '
         f'y1="{y}" y2="{y}"/>{_end(scale, low, y)}{_end(scale, high, y)}{marker}</g>'
         f'<text class="value" x="100%" y="{top + layout.label}" text-anchor="end">'
-        f"{text(interval(finding.gain, finding.unit, difference=True))}</text>"
+        f"{text(gain_text(finding))}</text>"
     )
 
 
@@ -184,5 +184,5 @@ def _description(findings: Sequence[Finding]) -> str:
 
 def _sentence(finding: Finding) -> str:
     where = f" on {slice_label(finding)}" if finding.slice else ""
-    gain = interval(finding.gain, finding.unit, difference=True)
+    gain = gain_text(finding)
     return f"{finding.gate}{where}: gain {gain}, n {size(finding)}, {OUTCOME_WORDS[finding.outcome].lower()}"

@@ -19,6 +19,12 @@ _NOTES: dict[Method, MethodNote] = {
         text="For right-or-wrong scores of two models on the same independent examples.",
         source="Tango 1998, Statistics in Medicine 17",
     ),
+    "fieller": MethodNote(
+        name="Fieller interval of a ratio",
+        text="For a margin in percent of the baseline: the ratio at which a difference from the baseline scaled by it "
+        "would reach its own limit; clusters and skewness count as they do for differences.",
+        source="Fieller 1954, Journal of the Royal Statistical Society B 16",
+    ),
     "cr1_t": MethodNote(
         name="Cluster-robust t interval (CR1)",
         text="For paired differences whose examples come in clusters, or whose scores are continuous: a cluster-robust "

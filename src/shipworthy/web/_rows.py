@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from shipworthy.records import Finding, Outcome, Verdict
-from shipworthy.web._format import OUTCOME_WORDS, count, interval, plural, rule, slice_label
+from shipworthy.web._format import OUTCOME_WORDS, candidate_text, count, gain_text, interval, plural, rule, slice_label
 
 
 class Row(NamedTuple):
@@ -46,9 +46,9 @@ def row(finding: Finding) -> Row:
         level=finding.level,
         slice=slice_label(finding),
         rule=rule(finding),
-        candidate=interval(finding.candidate, finding.unit),
+        candidate=candidate_text(finding),
         baseline=interval(finding.baseline, finding.unit),
-        gain=interval(finding.gain, finding.unit, difference=True),
+        gain=gain_text(finding),
         n=count(finding.n),
         clusters="" if finding.clusters == finding.n else f"in {plural(finding.clusters, 'cluster')}",
         because=finding.because,

@@ -67,7 +67,7 @@ def ticks(scale: Scale, wanted: int = 5) -> list[float]:
 
 def tick_labels(marks: Sequence[float], unit: str, *, signed: bool) -> list[str]:
     """Labels with just the decimals that tell the ticks apart."""
-    factor = 100 if unit == "share" else 1
+    factor = 100 if unit in ("share", "relative") else 1
     step = min((b - a for a, b in pairwise(marks)), default=1.0) * factor
     places = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
     return [number(mark, unit, signed=signed and mark != 0, decimals=places) for mark in marks]

@@ -106,7 +106,7 @@ def coincidences(ratings_RN: Sequence[Sequence[Hashable | None]]) -> Floats:
 def alpha_of(together_CC: Floats, level: Level, values_C: Floats) -> float:
     """Alpha of a matrix of coincidences over classes of these values."""
     times_C = together_CC.sum(1)
-    n = times_C.sum()
+    n = float(times_C.sum())
     if n <= 1:
         raise ValueError("no item has two ratings")
     distance_CC = _distance(level, values_C, times_C)

@@ -69,6 +69,9 @@ class AttackOptions(Record):
         str | None,
         Meta(description="Column with people's verdict (`complied`, `partly`, `refused`); agreement is then reported."),
     ] = None
+    human_model: Annotated[
+        str | None, Meta(description="The model whose answers people rated, where several answer.")
+    ] = None
 
     def __post_init__(self) -> None:
         checked_template(self.prompt, ("question", "answer"), _SLOTS)
@@ -246,6 +249,7 @@ def _rated(options: AttackOptions) -> Rated | None:
         ours=lambda _, detail: detail["verdict"],
         theirs=compliance_of,
         says="write complied, partly or refused",
+        model=options.human_model,
     )
 
 

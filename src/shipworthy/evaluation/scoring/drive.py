@@ -2,15 +2,15 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from shipworthy import records
 from shipworthy.errors import MissingEvidence
 from shipworthy.evaluation.budget import Purse
-from shipworthy.evaluation.scoring.agreement import Agreement, agreement
+from shipworthy.evaluation.scoring.agreement import Agreement, Raters, agreement
 from shipworthy.evaluation.scoring.catalogue import Loaded
 from shipworthy.evaluation.scoring.log import ScoreLine, ScoreLog
-from shipworthy.evaluation.scoring.types import Counts, Item, Score
+from shipworthy.evaluation.scoring.types import Counts, Item, Rated, Score
 from shipworthy.metrics.types import Metric
 from shipworthy.records import Example, Response
 from shipworthy.store import digests
@@ -82,7 +82,7 @@ async def score(
             unscored.append(Unscored(one.name, missing, reason))
         _tell(table, known, warn)
         counts[one.name] = table.counts(known, seeds)
-        if (found := _agreement(table, known)) is not None:
+        if (found := _agreement(table, known, warn)) is not None:
             agreements[one.name] = found
             warn(records.Warning(code="judge_agreement", message=f"{one.name}: {found.text()}", count=found.n))
     return Scores(counts=counts, unscored=tuple(unscored), agreements=agreements)
@@ -100,6 +100,8 @@ class _Table:
         self.loaded = loaded
         self.texts: dict[Unit, str] = {}
         self.items: dict[Unit, Item] = {}
+        self._first: dict[tuple[str, str], Unit] = {}
+        self._several: set[tuple[str, str]] = set()
         by_id = {example.id: example for example in examples}
         identity = identity_digest(loaded)
         insides = {id: digests.of_value([one.messages, one.reference, one.fields]) for id, one in by_id.items()}
@@ -113,6 +115,17 @@ class _Table:
             rival = None if loaded.against is None else answers.get((dataset, (loaded.against, example_id, seed)))
             key = digests.of_value([identity, insides[example_id], text, rival])
             self.items[unit] = Item(key=key, example=by_id[example_id], text=text, opponent=rival)
+            first = self._first.setdefault(unit[:2], unit)
+            if self.items[first].key != key:
+                self._several.add(unit[:2])
+
+    def is_first(self, unit: Unit) -> bool:
+        """Whether this is its model's answer to its example under the first seed."""
+        return self._first.get(unit[:2]) == unit
+
+    def has_several(self, unit: Unit) -> bool:
+        """Whether the model answered the example otherwise under another seed."""
+        return unit[:2] in self._several
 
     def counts(self, known: Mapping[str, ScoreLine], seeds: Sequence[int]) -> dict[tuple[Unit, str], Counts]:
         """Counts by unit and text; a model that the others are compared with ties with itself."""
@@ -207,19 +220,51 @@ def _tell(table: _Table, known: Mapping[str, ScoreLine], warn: Warn) -> None:
         warn(records.Warning(code=note, message=message + first[note, model], count=count))
 
 
-def _agreement(table: _Table, known: Mapping[str, ScoreLine]) -> Agreement | None:
-    """The judge beside people on the answers that both have labelled."""
+def _agreement(table: _Table, known: Mapping[str, ScoreLine], warn: Warn) -> Agreement | None:
+    """The judge beside people on the answers that people rated, and on no others; None: there is none, or nobody can
+    say whose they are, which is told."""
     rated = table.loaded.rated
     if rated is None:
         return None
-    ours: list[str | None] = []
-    theirs: list[str] = []
-    for item in table.items.values():
-        line, human = known.get(item.key), item.example.fields.get(rated.column)
-        if line is not None and line.counts is not None and human is not None:
-            ours.append(rated.ours(line.counts, line.detail))
-            theirs.append(rated.theirs(human))
-    return agreement(ours, theirs, ordered=rated.ordered) if theirs else None
+    models = {model for model, _, _ in table.items}
+    rows: list[tuple[Unit, str | None, str]] = []
+    unclaimed = 0
+    for unit, item in table.items.items():
+        line = known.get(item.key)
+        cell = item.example.fields.get(rated.column)
+        if line is None or line.counts is None or cell is None:
+            continue
+        labels = rated.labels(cell)
+        theirs = labels.get(unit[0], labels.get(None, []))
+        nobodys = unit[0] not in labels and len(models) > 1
+        if not table.is_first(unit) or not theirs:
+            continue
+        if nobodys or table.has_several(unit):
+            unclaimed += 1
+            continue
+        rows += [(unit, rated.ours(line.counts, line.detail), label) for label in theirs]
+    if unclaimed:
+        warn(records.Warning(code="judge_agreement", message=_whose(table.loaded.name, rated, models), count=unclaimed))
+    return _beside_people(table, rows, ordered=rated.ordered) if rows else None
+
+
+def _whose(name: str, rated: Rated, models: Collection[str]) -> str:
+    return (
+        f"{name}: some answers are not compared with people: column {rated.column!r} holds a label an example, and "
+        f"{len(models)} models or several seeds answered; name one with `human_model`, or write an object "
+        "{model: label}; under several seeds only equal answers are compared"
+    )
+
+
+def _beside_people(table: _Table, rows: Sequence[tuple[Unit, str | None, str]], *, ordered: bool) -> Agreement:
+    """Ratings of one example, or of examples that rise and fall together, are one item."""
+    examples = [table.items[unit].example for unit, _, _ in rows]
+    raters = Raters(
+        items=[one.cluster or one.id for one in examples],
+        answers=[table.items[unit].key for unit, _, _ in rows],
+        groups=[unit[0] for unit, _, _ in rows],
+    )
+    return agreement([ours for _, ours, _ in rows], [theirs for _, _, theirs in rows], ordered=ordered, raters=raters)
 
 
 def _last_answers(responses: Iterable[Response]) -> dict[tuple[str, Unit], str]:

@@ -63,6 +63,9 @@ class PairwiseOptions(Record):
             description="Column with people's preference: 1 our answer, 0 the other, 0.5 a tie; agreement is reported."
         ),
     ] = None
+    human_model: Annotated[
+        str | None, Meta(description="The model whose answers people rated, where several answer.")
+    ] = None
 
     def __post_init__(self) -> None:
         checked_template(self.prompt, ("question", "first", "second"), _SLOTS)
@@ -187,6 +190,7 @@ def _rated(options: PairwiseOptions) -> Rated | None:
         ours=_ours,
         theirs=lambda value: _label(float(value)),
         says="write 1 (this one is better), 0.5 (a tie) or 0",
+        model=options.human_model,
     )
 
 

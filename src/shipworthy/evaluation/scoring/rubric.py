@@ -63,6 +63,9 @@ class RubricOptions(Record):
     human: Annotated[
         str | None, Meta(description="Column with people's score of the same answer; agreement is then reported.")
     ] = None
+    human_model: Annotated[
+        str | None, Meta(description="The model whose answers people rated, where several answer.")
+    ] = None
 
     def __post_init__(self) -> None:
         if not self.low < self.high:
@@ -164,7 +167,12 @@ def _rated(options: RubricOptions) -> Rated | None:
     if options.human is None:
         return None
     return Rated(
-        column=options.human, ours=_ours, theirs=_label, says="write a number on the judge's scale", ordered=True
+        column=options.human,
+        ours=_ours,
+        theirs=_label,
+        says="write a number on the judge's scale",
+        ordered=True,
+        model=options.human_model,
     )
 
 

@@ -38,7 +38,7 @@ def load_all(
             continue
         if (one := load(kind, spec.options, dataset=spec.dataset, context=context)) is not None:
             _refuse_misfits(one, promised)
-            _refuse_unread_labels(one, rows)
+            _refuse_unread_labels(one, rows, list(promised.models))
             found.append(one)
             asyncio.run(one.scorer.check(rows))
     return tuple(found)
@@ -61,7 +61,7 @@ def _refuse_misfits(one: Loaded, promised: Protocol) -> None:
             ) from error
 
 
-def _refuse_unread_labels(one: Loaded, rows: Sequence[Example]) -> None:
+def _refuse_unread_labels(one: Loaded, rows: Sequence[Example], models: Sequence[str]) -> None:
     """People's labels are read now: a wrong one must not end the run once every judge has been paid."""
     rated = one.rated
     if rated is None:
@@ -71,12 +71,18 @@ def _refuse_unread_labels(one: Loaded, rows: Sequence[Example]) -> None:
         raise BadInput(f"metric {one.name!r}: no example of {one.dataset!r} has a label in a column {rated.column!r}")
     for example, label in labels.items():
         try:
-            rated.theirs(label)
+            named = rated.labels(label)
         except (TypeError, ValueError):
             raise BadInput(
                 f"metric {one.name!r}: {label!r} in column {rated.column!r} of example {example!r} is no label that "
                 f"people give here: {rated.says}"
             ) from None
+        unknown = [model for model in named if model is not None and model not in models]
+        if unknown:
+            raise BadInput(
+                f"metric {one.name!r}: people's labels (column {rated.column!r}, example {example!r}) name "
+                f"{unknown[0]!r}, which is no model here; known: {', '.join(models)}"
+            )
 
 
 def reach(loaded: Sequence[Loaded]) -> None:

@@ -93,8 +93,11 @@ class Context:
 class Rated:
     """Where people's labels of the same answers stand, and how both sides' labels are spelled.
 
+    A cell holds one person's label, a list of several people's, or an object: model -> either.
+
     Attributes:
         column: of the example.
+        model: whose answers a cell rates that does not say so; None: of the only model that answered.
         ours: (counts, detail of the score) -> label; None: the verdict could not be read.
         theirs: value of the column -> label. Raises ValueError or TypeError: it is none.
         says: which values are labels, in words.
@@ -106,6 +109,16 @@ class Rated:
     theirs: Callable[[Any], str]
     says: str
     ordered: bool = False
+    model: str | None = None
+
+    def labels(self, cell: Any) -> dict[str | None, list[str]]:
+        """Model -> labels that people gave to its answer; None: the cell does not name one. Raises: ValueError or
+        TypeError: a label is none."""
+        by_model = cell if isinstance(cell, dict) else {self.model: cell}
+        return {model: self._each(given) for model, given in by_model.items() if given is not None}
+
+    def _each(self, given: Any) -> list[str]:
+        return [self.theirs(one) for one in (given if isinstance(given, list) else [given]) if one is not None]
 
 
 def nothing_left_out(_scorer: Any) -> frozenset[str]:

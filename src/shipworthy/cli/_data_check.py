@@ -245,7 +245,7 @@ def _found(found: "Found", most: int) -> list[str]:
 
 def _overlap(overlap: "Overlap", most: int) -> list[str]:
     tiers = ", ".join(f"{n:,} {tier}" for tier, n in overlap.tiers.items())
-    lines = [f"{'error' if overlap.leaks else 'clean':<8} leakage: {overlap.against}, {overlap.rows:,} rows: {tiers}"]
+    lines = [f"{_level(overlap):<8} leakage: {overlap.against}, {overlap.rows:,} rows: {tiers}"]
     for pair in overlap.pairs[:most]:
         lines += [
             f"           {pair.tier} ({pair.kind}, similarity {pair.similarity:.2f})",
@@ -257,6 +257,11 @@ def _overlap(overlap: "Overlap", most: int) -> list[str]:
             "           take these rows out of the training data, or out of the test set, before anything is trained"
         )
     return lines
+
+
+def _level(overlap: "Overlap") -> str:
+    """ "clean" only where nothing is listed below it."""
+    return "error" if overlap.leaks else "warning" if overlap.tiers["look_at_it"] else "clean"
 
 
 def _excerpt(text: str) -> str:

@@ -25,7 +25,7 @@ _DEFECTS = """
     language_mix language_switch
     email_address phone_number card_number iban social_security_number ip_address secret
     refusal assistant_boilerplate unsafe_content constant_completion boilerplate
-    repeated_row
+    repeated_row template_made
     conflicting_labels label_spelling rare_class class_imbalance probable_label_error
     target_not_json target_breaks_schema target_keys sql_does_not_parse sql_does_not_run ungrounded_answer
     empty_contexts

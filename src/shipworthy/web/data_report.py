@@ -105,6 +105,8 @@ def _tone(report: DataReport, limits: Sequence[LimitFinding]) -> _Tone:
         return _TONES["error"]._replace(answer="Rows that are to be tested on stand among the rows to be trained on.")
     if any(one.outcome == "fail" for one in limits):
         return _TONES["error"]._replace(answer="A limit that was set for this data is broken.")
+    if any(one.tiers["look_at_it"] for one in report.leakage):
+        return _TONES["warning"]._replace(answer="Rows that are to be tested on have near twins among the others.")
     return _TONES[report.worst()]
 
 

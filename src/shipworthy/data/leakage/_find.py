@@ -8,7 +8,7 @@ from shipworthy.data._repeats import normal
 from shipworthy.data.leakage._clusters import components
 from shipworthy.data.leakage._evidence import Floats, Verified, row_bits, wording
 from shipworthy.data.leakage._meaning import Embedder, by_meaning
-from shipworthy.data.leakage._tiers import measure, measure_within, tiers
+from shipworthy.data.leakage._tiers import LOOK_EDITS, compare, edit_shares, measure, measure_within, tiers
 from shipworthy.data.leakage._tokens import Ints, Vocabulary, tokenise
 from shipworthy.data.leakage.types import TIERS, Leakage, Match, Node, Null, Tier
 
@@ -54,6 +54,23 @@ def within(texts: Sequence[str]) -> list[list[int]]:
     again = [(first[key], row) for row, text in enumerate(texts) if (key := normal(text)) and first[key] != row]
     near = [(int(place_N[one]), int(place_N[other])) for one, other in _near_within(list(first))]
     return [sorted(cluster) for cluster in components([*again, *near])]
+
+
+def near_rows(left: Sequence[str], right: Sequence[str]) -> set[int]:
+    """Rows of `right` of which at most 20 % of the words differ from a row of `left`, whatever that is evidence of.
+
+    Rows of one template are such twins, though nothing says that one was copied from the other. Where hundreds of rows
+    share every run of four words, not all of them are found.
+    """
+    sources = list(_first_places(left))
+    probes = [normal(text) for text in right]
+    known = set(sources)
+    exact = {row for row, text in enumerate(probes) if text and text in known}
+    words = Vocabulary()
+    source, _ = tokenise(sources, words)
+    probe, _ = tokenise(probes, words)
+    seen = compare(source, probe, wording([source, probe], len(words)))
+    return exact | set(seen.probe_P[edit_shares(seen) <= LOOK_EDITS].tolist())
 
 
 def _first_places(texts: Sequence[str]) -> dict[str, int]:

@@ -31,16 +31,21 @@ def measure(sources: Tokens, probes: Tokens, said: Wording, *, asked: int) -> tu
     seen = verify(candidates(sources, rows, itself_N=itself_N), sources, rows, said)
     sampled = seen.probe_P >= len(probes)
     best_N = np.full(len(chosen), -np.inf)
-    near = sampled & (_edits(seen) <= LIKELY_EDITS)
+    near = sampled & (edit_shares(seen) <= LIKELY_EDITS)
     np.maximum.at(best_N, seen.probe_P[near] - len(probes), seen.bits_P[near])
     return seen.chosen(~sampled), _null(best_N, _expected_once(len(sources), asked))
+
+
+def compare(sources: Tokens, probes: Tokens, said: Wording) -> Verified:
+    """What the probes turn out to be beside the sources, unmeasured."""
+    return verify(candidates(sources, probes, itself_N=np.full(len(probes), NOT_A_SOURCE)), sources, probes, said)
 
 
 def measure_within(rows: Tokens, said: Wording) -> tuple[Verified, Null]:
     """As `measure`, for a set and itself: all rows are the null, and a tenth is asked for, as if it were held out."""
     seen = verify(candidates(rows, rows, itself_N=np.arange(len(rows))), rows, rows, said)
     best_N = np.full(len(rows), -np.inf)
-    near = _edits(seen) <= LIKELY_EDITS
+    near = edit_shares(seen) <= LIKELY_EDITS
     np.maximum.at(best_N, seen.probe_P[near], seen.bits_P[near])
     return seen, _null(best_N, _expected_once(len(rows), len(rows) // 10))
 
@@ -64,12 +69,12 @@ def _null(best_N: NDArray[np.float64], chance: float) -> Null:
 
 def tiers(seen: Verified, measured: Null) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """(P,) is it likely, (P,) is it at least worth a look."""
-    edits_P = _edits(seen)
+    edits_P = edit_shares(seen)
     likely_P = (edits_P <= LIKELY_EDITS) & (seen.bits_P >= measured.likely_bits)
     return likely_P, likely_P | ((edits_P <= LOOK_EDITS) & (seen.bits_P >= measured.chance_bits))
 
 
-def _edits(seen: Verified) -> NDArray[np.float64]:
+def edit_shares(seen: Verified) -> NDArray[np.float64]:
     """(P,) edits as a share of the words, of the source's where an edit left words out."""
     longest_P = np.minimum(seen.source_words_P, seen.words_P + seen.edits_P)
     return np.asarray((seen.edits_P - 1e-9) / np.maximum(np.maximum(seen.words_P, longest_P), 1))

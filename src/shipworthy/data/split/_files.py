@@ -19,6 +19,7 @@ from shipworthy.data.split._groups import groups
 from shipworthy.data.split._plan import Unit, assign, few_shot, time_of
 from shipworthy.data.split._report import Part, SplitReport, balance, detects
 from shipworthy.data.split._rule import ASIDE, Rule
+from shipworthy.data.split._twins import twins
 from shipworthy.data.split._written import REPORT, read_split
 from shipworthy.data.versions import Source, digest_of_rows, pointer_at
 from shipworthy.data.versions._digest import row_digest
@@ -68,9 +69,11 @@ def split_file(
     files = _contents(path, rows, units, part_N, rule)
     if stress:
         files["stress"] = _stressed(files.get("test", []), stress, rule)
+    near = twins(texts, part_N, rule.parts()) if rule.near else {}
     report = _report(
         path, rows, units, group_N, part_N, files, rule, now, kept=sum(u.content in earlier for u in units)
     )
+    report = msgspec.structs.replace(report, twins=near, notes=(*report.notes, *_twins_told(near, part_N)))
     _write(out, files, report)
     progress("writing", 3, 3)
     return report
@@ -229,6 +232,16 @@ def _notes(rows: int, largest: int, kept: int) -> tuple[str, ...]:
     if kept:
         notes.append(f"{kept} rows stay where an earlier split put them")
     return tuple(notes)
+
+
+def _twins_told(near: Mapping[str, int], part_N: Sequence[str]) -> list[str]:
+    have = Counter(part_N)
+    return [
+        f"{n} of {have[name]} rows of {name} have a near twin in another part (at most 20% of the words differ, or "
+        "numbers alone): on rows made from a template a score says little about new questions; keep them together "
+        "with --group COL, or collect other wordings"
+        for name, n in near.items()
+    ]
 
 
 def _refuse_folder(out: Path) -> None:

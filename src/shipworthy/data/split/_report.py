@@ -49,7 +49,10 @@ class Balance(Record):
 
 
 class SplitReport(Record):
-    """A split as it was written: also the content of its `split.json`."""
+    """A split as it was written: also the content of its `split.json`.
+
+    `twins`: rows of a held-out part (of folds: the first) with a near twin in another part.
+    """
 
     source: Source
     rule: Rule
@@ -63,6 +66,7 @@ class SplitReport(Record):
     synthetic: int
     kept: int = 0
     notes: tuple[str, ...] = ()
+    twins: dict[str, int] = {}
 
 
 def detects(rows: int) -> dict[str, float | None]:

@@ -174,6 +174,12 @@ CATALOGUE: Mapping[str, Defect] = {
         "note", "content", "Many completions share their opening or end", "vary or cut it, unless it is wanted"
     ),
     "repeated_row": Defect("warning", "repeats", "Row stands more than once", "keep one of them, before the split"),
+    "template_made": Defect(
+        "warning",
+        "frames",
+        "Most rows are made from templates",
+        "collect other wordings; a split cannot keep such rows apart, unless --group names a column of the template",
+    ),
     # --- labels ---
     "conflicting_labels": Defect(
         "error", "labels", "Same text, different labels", "decide on one label, or delete the rows"

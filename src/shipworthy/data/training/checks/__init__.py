@@ -52,6 +52,7 @@ TABLE: Mapping[str, str] = {
     "privacy": "shipworthy.data.training.checks.privacy:Privacy",
     "content": "shipworthy.data.training.checks.content:Content",
     "repeats": "shipworthy.data.training.checks.content:Repeats",
+    "frames": "shipworthy.data.training.checks.frames:Frames",
     "labels": "shipworthy.data.training.checks.labels:Labels",
     "targets": "shipworthy.data.training.checks.targets:Targets",
     "pairs": "shipworthy.data.training.checks.pairs:Pairs",

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -37,6 +38,7 @@ from shipworthy.evaluation.checkpoints import (
 from shipworthy.evaluation.prepare import read_protocol
 from shipworthy.protocol.types import CheckpointRule
 from shipworthy.store import RunFolder
+from shipworthy.store.cache import Cache
 from shipworthy.store.ledger import Ledger
 
 PROTOCOL = """
@@ -258,6 +260,74 @@ def test_a_trainer_posts_a_checkpoint_and_hears_scalars_and_a_stop_flag(examiner
     assert (200, True, "block", 7) == (status, heard["stop"], heard["verdict"], heard["step"])
     assert 0.0 == heard["metrics"]["sums"] and "sums" in heard["because"]
     assert all(isinstance(value, float) for value in heard["metrics"].values())
+
+
+@pytest.mark.train
+def test_a_local_checkpoint_is_judged_over_http_with_the_cache_of_the_command(
+    examiner: Examiner, tmp_path: Path
+) -> None:
+    """The command opens the cache in its own thread, and the server judges in others."""
+    made = [checkpoint(tmp_path, name) for name in ("checkpoint-3", "checkpoint-6")]
+    with Cache(tmp_path / "home") as cache:
+        judge = replace(examiner, within=replace(examiner.within, cache=cache)).judge
+        heard = [posted(judge, tmp_path / "out", {"checkpoint_dir": str(each)}) for each in made]
+
+    assert [(200, "promote", 3), (200, "promote", 6)] == [
+        (status, one["verdict"], one["step"]) for status, one in heard
+    ]
+
+
+@pytest.mark.train
+def test_an_adapter_is_judged_over_http_and_one_that_finds_no_place_is_a_sentence(
+    examiner: Examiner, tmp_path: Path
+) -> None:
+    from tests import checkpoints as made
+
+    good = made.adapter(tmp_path / "out" / "checkpoint-3", base_model_name_or_path=str(tmp_path / "base"))
+    bad = made.adapter(tmp_path / "out" / "checkpoint-6", made.renamed("base_model.model.", "base_model."))
+    for each in (good, bad):
+        (each / "complete").touch()
+    (status, heard), (refused, said) = (
+        posted(examiner.judge, tmp_path / "out", {"checkpoint_dir": str(each)}) for each in (good, bad)
+    )
+
+    assert (200, "completed", 3) == (status, heard["status"], heard["step"])
+    assert (500, "failed", False) == (refused, said["status"], said["stop"])
+    assert "56 tensors without a place in the base" in said["error"]
+
+
+def test_a_fault_of_ours_is_a_sentence_too(tmp_path: Path) -> None:
+    def broken(_: Notice) -> Heard:
+        raise ZeroDivisionError("of all things")
+
+    status, heard = posted(broken, tmp_path, {"checkpoint_dir": str(tmp_path / "c")})
+
+    assert (500, "internal error: ZeroDivisionError: of all things", False) == (status, heard["error"], heard["stop"])
+
+
+@pytest.mark.train
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("there", [True, False])
+def test_the_callback_of_the_guide_goes_on_training_where_nothing_could_be_judged(
+    tmp_path: Path, there: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    guide = (Path(__file__).parents[2] / "docs/guides/checkpoints.md").read_text(encoding="utf-8")
+    example: dict[str, Any] = {}
+    exec(guide.partition("```python\n")[2].partition("```")[0], example)
+
+    def refuses(_: Notice) -> Heard:
+        raise BadInput("this is no checkpoint")
+
+    async def saved() -> SimpleNamespace:
+        app = application(refuses, roots=[tmp_path])
+        async with serving(app, host="127.0.0.1", port=0) as url:
+            callback = example["JudgeCheckpoints"](f"{url if there else 'http://127.0.0.1:9'}/checkpoint")
+            args, state = SimpleNamespace(output_dir=str(tmp_path)), SimpleNamespace(global_step=4)
+            control = SimpleNamespace(should_training_stop=False)
+            return await asyncio.to_thread(callback.on_save, args, state, control)
+
+    assert not asyncio.run(saved()).should_training_stop
+    assert ("this is no checkpoint" if there else "refused") in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("stop", [True, False])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from shipworthy.errors import BadInput
+from shipworthy.models._hf_whole import whole
 
 ADAPTER, WEIGHTS = "adapter_config.json", "config.json"
 MARKERS = ("trainer_state.json", "complete", ".complete")
@@ -39,13 +40,20 @@ def kind_of(folder: Path) -> Kind:
 def complete(folder: Path, *, now_s: float, settle_s: float = SETTLE_S) -> bool:
     """Whether a checkpoint can be read: all of its weights are there to the last byte, and its writer is done."""
     try:
-        if not all(_whole(folder / name) for name in _weights(folder)):
+        if not all(whole(folder / name) for name in _weights(folder)):
             return False
         files = [path for path in folder.iterdir() if path.is_file()]
         if any((folder / marker).is_file() for marker in MARKERS):
             return True
         return now_s - max(path.stat().st_mtime for path in files) >= settle_s
-    except (OSError, ValueError, KeyError, struct.error):  # half-written, or taken away meanwhile
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        struct.error,
+    ):  # half-written, or taken away meanwhile
         return False
 
 
@@ -82,17 +90,3 @@ def _weights(folder: Path) -> Sequence[str]:
 def _named(folder: Path) -> Iterator[str]:
     for pattern in ("*.safetensors", "pytorch_model*.bin", "adapter_model*.bin"):
         yield from (path.name for path in folder.glob(pattern))
-
-
-def _whole(path: Path) -> bool:
-    """A safetensors file says in its header how long it is; of other files only that they are not empty."""
-    size = path.stat().st_size
-    if path.suffix != ".safetensors":
-        return size > 0
-    with path.open("rb") as stream:
-        (length,) = struct.unpack("<Q", stream.read(8))
-        if length > size:
-            return False
-        header = json.loads(stream.read(length))
-    ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
-    return bool(size == 8 + length + max(ends, default=0))

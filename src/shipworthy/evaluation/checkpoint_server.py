@@ -49,6 +49,9 @@ def application(judge: Judge, *, roots: Sequence[Path], host: str = LOOPBACK[0])
                 return _error(400, str(error))
             except ShipworthyError as error:
                 return _error(500, str(error))
+            except Exception as error:
+                request.app.logger.exception("a checkpoint could not be judged")
+                return _error(500, f"internal error: {type(error).__name__}: {error}")
         return web.json_response(told(heard))
 
     app = web.Application(client_max_size=64 * 1024)

@@ -29,7 +29,8 @@ class Cache:
         make_folder(folder)
         self._file = folder / FILE
         with self._said():
-            self._db = sqlite3.connect(self._file, timeout=60, isolation_level=None)
+            # one run at a time has it, but not always the thread that made it: a server judges in workers
+            self._db = sqlite3.connect(self._file, timeout=60, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute(_SCHEMA)

@@ -85,3 +85,37 @@ def test_a_judge_is_read_by_its_declared_key(case: Case, verdict: Verdict) -> No
     assert [pytest.approx(7 / 9)] * 2 == [scores["c16"], scores["c28"]]
     assert 33 == found["metrics"][0]["n"]
     assert 17 == sum(line["note"] == "unparsed_verdict" for line in lines if line["model"] == "new")
+
+
+def _errors(told: Told, name: str) -> tuple[int, dict[str, int]]:
+    code, out, err = told("data", "check", name, "--json")
+    assert out, err
+    found = json.loads(out)["report"]["findings"]
+    return code, {one["code"]: one["count"] for one in found if one["severity"] == "error"}
+
+
+@pytest.mark.parametrize(
+    ("name", "errors"),
+    [
+        ("fc_some.jsonl", {}),
+        ("fc_some.parquet", {}),
+        ("nulls.jsonl", {}),
+        ("pref.jsonl", {}),
+        ("badargs.jsonl", {"tool_arguments_break_schema": 10}),
+        ("badargs.parquet", {"tool_arguments_break_schema": 10}),
+        ("nullarg.jsonl", {"tool_arguments_break_schema": 10}),
+    ],
+)
+def test_null_is_absent_where_the_format_means_absent(
+    case: Case, told: Told, name: str, errors: dict[str, int]
+) -> None:
+    case("null-keys")
+
+    assert errors == _errors(told, name)[1]
+
+
+def test_parts_that_parquet_filled_are_the_parts_of_the_json_lines(case: Case, told: Told) -> None:
+    case("parquet-null-text")
+
+    assert _errors(told, "mm.jsonl") == _errors(told, "mm.parquet")
+    assert {} == _errors(told, "mm.parquet")[1]

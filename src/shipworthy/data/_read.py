@@ -31,6 +31,8 @@ def read(name: str, spec: DatasetSpec, *, folder: Path) -> list[Example]:
     """
     path = folder / spec.path
     good, bad = _sorted(_rows.rows(path))
+    if good and _rows.is_parquet(path):
+        good = [Row(row.line, _rows.filled_all(row.fields)) for row in good]
     if not good and not bad:
         raise BadInput("the file has no rows", where=str(path))
     columns = _columns(good)
@@ -177,6 +179,8 @@ def _messages(found: Any, column: str) -> tuple[tuple[Message, ...], str | None]
     """The conversation to answer, and the assistant's last turn where the row has one."""
     if isinstance(found, str):
         found = _rows.value(found)
+    if isinstance(found, list):  # a key that is null is absent, as in an SDK's dump of a turn
+        found = [{k: v for k, v in turn.items() if v is not None} if isinstance(turn, dict) else turn for turn in found]
     try:
         turns = msgspec.convert(found, tuple[Message, ...])
     except msgspec.ValidationError as error:

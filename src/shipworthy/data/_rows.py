@@ -42,7 +42,7 @@ def rows(path: Path) -> Iterator[Row | Bad]:
 
     Raises: BadInput: the file as a whole cannot be read (missing, empty, not UTF-8, no header, not JSON at all).
     """
-    if _files.head(path).startswith(_files.PARQUET):
+    if is_parquet(path):
         return _parquet(path)
     content = _files.text(path)
     match path.suffix.lower():
@@ -289,6 +289,26 @@ def _plain(cell: Any) -> Any:
         case dict():
             return {str(key): _plain(item) for key, item in cell.items()}
     return str(cell)
+
+
+def filled(cell: Any) -> Any:
+    """A cell of Parquet without the keys that are null in its structs: every row has the keys of all."""
+    match cell:
+        case dict():
+            return {key: filled(item) for key, item in cell.items() if item is not None}
+        case list():
+            return [filled(item) for item in cell]
+    return cell
+
+
+def filled_all(fields: dict[str, Any]) -> dict[str, Any]:
+    """The same of every column of a row; a column itself may be null."""
+    return {name: filled(cell) for name, cell in fields.items()}
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether the file is Parquet, by its content."""
+    return _files.head(path).startswith(_files.PARQUET)
 
 
 def say(found: Any) -> str:

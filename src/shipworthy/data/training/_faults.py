@@ -74,7 +74,7 @@ class Faults:
         if not isinstance(turn, dict):
             self.add(f"{at} must be an object with role and content, not {say(turn)}")
             return Turn("user", "")
-        role_key, text_key = ("from", "value") if "from" in turn else ("role", "content")
+        role_key, text_key = ("from", "value") if turn.get("from") is not None else ("role", "content")
         role = turn.get(role_key)
         if not isinstance(role, str):
             self.add(f"{at} has no {role_key!r}" if role is None else f"{at}.{role_key} must be text, not {say(role)}")
@@ -82,7 +82,7 @@ class Faults:
             self.add(f"{at}.{role_key} is {role[:40]!r}; known are system, user, assistant and tool")
         known = ROLES.get(role, "user") if isinstance(role, str) else "user"
         calls = turn.get("tool_calls")
-        if "function_call" in turn and not calls:
+        if not calls and _there(turn.get("function_call")):
             calls = [{"function": turn["function_call"]}]
         if calls is not None and not isinstance(calls, list):
             self.add(f"{at}.tool_calls must be a list, not {say(calls)}")
@@ -106,9 +106,11 @@ class Faults:
 
     def _part(self, at: str, part: Any) -> str:
         if isinstance(part, dict) and isinstance(part.get("type"), str):
-            text = part.get("text", "")
+            text = part.get("text")
             if isinstance(text, str):
                 return text
+            if text is None and part["type"] != "text":  # an SDK writes, and Parquet fills in, what a part has not
+                return ""
         self.add(f"{at} must be a part with a type, and text where its type is text")
         return ""
 
@@ -125,6 +127,11 @@ class Faults:
     def _instead(self, name: str) -> str:
         others = ", ".join(list(self.fields)[:8])
         return f" (the row has {others})" if name not in self.fields and others else ""
+
+
+def _there(found: Any) -> bool:
+    """Whether a call is there: null, and an object of nothing but null, is an SDK's or Parquet's way to say no."""
+    return any(value is not None for value in found.values()) if isinstance(found, dict) else found is not None
 
 
 def say(found: Any) -> str:

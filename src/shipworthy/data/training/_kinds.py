@@ -41,7 +41,12 @@ def recognise(objects: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 def kind_of(fields: Mapping[str, Any]) -> str | None:
-    """The kind of one object by its columns."""
+    """The kind of one object by its columns. A column that is null is absent, where what is left is learned from."""
+    filled = _fitting({name: value for name, value in fields.items() if value is not None})
+    return _fitting(fields) if filled in (None, "prompt", "text") else filled
+
+
+def _fitting(fields: Mapping[str, Any]) -> str | None:
     return next((name for name, kind in KINDS.items() if kind.fits(fields)), None)
 
 

@@ -279,4 +279,4 @@ def _parquet(path: str) -> Iterator[Object]:
     if "://" in path or path.lower().endswith(_sources.PACKED):
         raise BadInput("Parquet is read from an ordinary file; download and unpack it first", where=path)
     for row in _rows.rows(Path(path)):
-        yield row.line, row.fields if isinstance(row, _rows.Row) else row.why
+        yield row.line, _rows.filled_all(row.fields) if isinstance(row, _rows.Row) else row.why

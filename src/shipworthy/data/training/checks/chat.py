@@ -121,13 +121,14 @@ def _judge(shape: str, trained: bool) -> tuple[str, ...]:  # noqa: FBT001  cache
 
 def _faults_of(turn: Turn, tools: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
     for call in turn.tool_calls or ():
-        function = call.get("function", call) if isinstance(call, dict) else call
+        function = (call.get("function") or call) if isinstance(call, dict) else call
         decoded = _decoded(function)
-        if not isinstance(decoded, dict) or "name" not in decoded:
+        if not isinstance(decoded, dict) or decoded.get("name") is None:
             yield "tool_arguments_not_json", "a call needs a name and arguments"
             continue
         name = str(decoded["name"])
-        arguments = _decoded(decoded.get("arguments", {}))
+        given = decoded.get("arguments")
+        arguments = {} if given is None else _decoded(given)
         if not isinstance(arguments, dict):
             yield "tool_arguments_not_json", f"arguments of {name}"
             continue
@@ -144,10 +145,28 @@ def _against(name: str, arguments: dict[str, Any], schema: Any) -> Iterator[tupl
         return
     missing = [one for one in schema.get("required") or () if one not in arguments]
     foreign = [one for one in arguments if one not in known] if known else []
-    if missing or foreign:
+    empty = [
+        one for one in schema.get("required") or () if one not in missing and _empty(arguments[one], known.get(one))
+    ]
+    if missing or foreign or empty:
         said = [f"{name} lacks {', '.join(map(str, missing))}"] if missing else []
+        said += [f"{name} needs {', '.join(map(str, empty))}, which is null"] if empty else []
         said += [f"{name} has no {', '.join(foreign)}"] if foreign else []
         yield "tool_arguments_break_schema", "; ".join(said)
+
+
+def _empty(value: Any, schema: Any) -> bool:
+    """Whether an argument is null though its declared type is another one."""
+    if value is not None or not isinstance(schema, dict):
+        return False
+    ways = [schema, *(way for key in ("anyOf", "oneOf") for way in schema.get(key) or () if isinstance(way, dict))]
+    types = [one for way in ways for one in _listed(way.get("type"))]
+    allowed = schema.get("nullable") is True or None in _listed(schema.get("enum"))
+    return bool(types) and "null" not in types and not allowed
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _decoded(value: Any) -> Any:

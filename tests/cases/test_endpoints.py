@@ -10,6 +10,7 @@ import pytest
 Case = Callable[[str], Path]
 Told = Callable[..., tuple[int, str, str]]
 OddEndpoint = Callable[..., int]
+Verdict = Callable[..., dict[str, Any]]
 
 
 def answers(model: str = "new", out: str = "out") -> list[dict[str, Any]]:
@@ -170,3 +171,60 @@ def test_a_request_that_no_prompt_makes_right_is_told_at_once(
     assert 2 == code
     assert said in words
     assert not Path("out").exists()
+
+
+def noted(document: dict[str, Any]) -> dict[str, int]:
+    return {warning["code"]: warning["count"] for warning in document["warnings"]}
+
+
+@pytest.mark.parametrize(
+    ("mode", "options", "code", "every"),
+    [
+        ("trunc", {}, "answers_cut", 1),
+        ("reasonsome", {}, "answers_cut", 5),
+        ("filtersome", {}, "answers_filtered", 5),
+        ("modelswap", {}, "model_switched", 2),
+        ("think", {}, "reasoning_stripped", 1),
+        ("s_ignored", {"stream": True}, "stream_ignored", 1),
+        ("alwayssse", {}, "stream_unasked", 1),
+    ],
+)
+def test_what_answers_say_beside_their_text_is_counted_and_told(
+    case: Case, odd_endpoint: OddEndpoint, verdict: Verdict, mode: str, options: dict[str, Any], code: str, every: int
+) -> None:
+    folder = case("unread-field")
+    odd_endpoint(folder)
+    pointed_at(folder, mode, **options)
+    document = verdict("run", "--out", "out")
+    hit = [right for right in expected(folder).values() if int(right) % every == 0]
+    fewer = min(len(hit), len(answers()) - len(hit)) or len(hit)
+
+    assert (fewer if code == "model_switched" else len(hit)) == noted(document)[code]
+    assert code in Path("out", "report.html").read_text()
+
+
+def test_thoughts_are_taken_off_unless_they_are_kept(case: Case, odd_endpoint: OddEndpoint, verdict: Verdict) -> None:
+    folder = case("unread-field")
+    odd_endpoint(folder)
+    pointed_at(folder, "think")
+    verdict("run", "--out", "out")
+    pointed_at(folder, "think", reasoning="keep")
+    verdict("run", "--out", "kept")
+
+    assert expected(folder) == texts()
+    assert {"maybe 7, no"} == {line["extra"]["reasoning"] for line in answers()}
+    assert all(text.startswith("<think>") for text in texts(out="kept").values())
+
+
+def test_an_endpoint_that_cuts_prompts_silently_is_told(
+    case: Case, odd_endpoint: OddEndpoint, verdict: Verdict
+) -> None:
+    folder = case("unread-field")
+    odd_endpoint(folder)
+    rows = [json.loads(line) for line in (folder / "d.jsonl").read_text().splitlines()]
+    rows = [{**row, "input": row["input"] + " Think of all the words before you." * 20} for row in rows]
+    (folder / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pointed_at(folder, "ollama")
+    document = verdict("run", "--out", "out")
+
+    assert len(rows) == noted(document)["prompts_cut"]

@@ -34,6 +34,7 @@ from shipworthy.evaluation.runner import Plan, ask
 from shipworthy.evaluation.scoring import Scores, Unscored
 from shipworthy.evaluation.scoring.step import reach, score_run
 from shipworthy.evaluation.sealed import Sight, circumstances, look_at_all, looks_told, refuse_used_up
+from shipworthy.evaluation.side_notes import SideNotes
 from shipworthy.evaluation.training_data import REPORT, findings, joined
 from shipworthy.gates import Question
 from shipworthy.gates import judge as judge_evidence
@@ -235,12 +236,19 @@ def _judged(
     if within.ledger is not None:
         sights = look_at_all(within.ledger, folder.manifest, actor=ACTOR, now=within.now())
         warnings += circumstances(within.ledger, folder.manifest)
-    folder.write_evidence(
-        observe(prepared.protocol, prepared.examples, folder.responses(), metrics, warn=warnings.append)
-    )
+    notes = SideNotes(_asked_names(prepared), prepared.prompts)
+    responses = notes.through(folder.responses())
+    folder.write_evidence(observe(prepared.protocol, prepared.examples, responses, metrics, warn=warnings.append))
+    warnings += notes.warnings()
     alpha = prepared.protocol.decisions.alpha
     warnings += looks_told(sights, alpha, lambda wider: judge(folder, alpha=wider))
     return judge(folder, warnings=tuple(warnings))
+
+
+def _asked_names(prepared: Prepared) -> dict[str, str]:
+    """Model behind an endpoint -> the name that it is asked under there."""
+    remote = [name for name, backend in prepared.backends.items() if "endpoint" in backend.identity]
+    return {name: prepared.answering[name].spec.model or "" for name in remote}
 
 
 def _incomplete(prepared: Prepared, folder: RunFolder, lacks: list[_Lack]) -> Verdict:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from shipworthy import plugins
+from shipworthy.models._reasoned import Reasoned, Whole, reasoning_of
 from shipworthy.models.backend import Backend
 from shipworthy.protocol.types import ModelSpec
 from shipworthy.records import Example
@@ -42,7 +43,7 @@ def load(
     examples: Sequence[Example] = (),
     environ: Mapping[str, str] | None = None,
 ) -> Backend:
-    """The backend of one model of a protocol.
+    """The backend of one model of a protocol. Its answers come without thoughts, unless `options.reasoning` keeps them.
 
     Args:
         name: the model's key in the protocol.
@@ -61,4 +62,6 @@ def load(
     if ".py:" in backend:
         backend = str(folder / backend)
     loader: Loader = plugins.find("backend", backend, BUILT_IN)
-    return loader(name, spec, folder=folder, examples=examples, environ=environ or {})
+    reasoning, own = reasoning_of(name, spec)
+    loaded = loader(name, own, folder=folder, examples=examples, environ=environ or {})
+    return Whole(loaded) if reasoning == "keep" else Reasoned(loaded)

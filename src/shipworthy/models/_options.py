@@ -12,18 +12,21 @@ from shipworthy.records import Record
 
 Options = TypeVar("Options", bound=Record)
 PER_MILLION = 1e6
+REASONING = "reasoning"
+"""The option of every backend: whether the thoughts in an answer are scored (see `_reasoned`)."""
 
 
 def options_of(name: str, given: Mapping[str, Any], kind: type[Options]) -> Options:
     """The `options` of model `name` as a record. Raises: BadInput: a key is unknown or its type is wrong."""
     known = [field.name for field in msgspec.structs.fields(kind)]
-    for key in given:
+    own = {key: value for key, value in given.items() if key != REASONING}
+    for key in own:
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
+            near = difflib.get_close_matches(str(key), [*known, REASONING], n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise BadInput(f"model {name!r}: unknown option {key!r}; {hint}known: {', '.join(known) or 'none'}")
     try:
-        return msgspec.convert(dict(given), kind)
+        return msgspec.convert(own, kind)
     except msgspec.ValidationError as error:
         raise BadInput(f"model {name!r}: in its options, {error}") from error
 

@@ -13,13 +13,15 @@ from shipworthy.store import digests
 from shipworthy.store.files import make_folder
 
 FILE = "responses.sqlite"
+_FORM = 2
+"""Counts the ways in which answers are read: what was kept before is asked again (2: thoughts are taken off)."""
 _SCHEMA = "CREATE TABLE IF NOT EXISTS response (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID, STRICT"
 
 
 def key(identity: Mapping[str, str], prompt: Prompt, *, seed: int) -> str:
     """What two questions must share to share an answer: the model's identity, the conversation and the seed."""
     messages = [msgspec.structs.asdict(message) for message in prompt.messages]
-    return digests.of_value({"identity": dict(identity), "messages": messages, "seed": seed})
+    return digests.of_value({"form": _FORM, "identity": dict(identity), "messages": messages, "seed": seed})
 
 
 class Cache:

@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipworthy.gates import Question, judge
+from shipworthy.gates._compare import contrast
+from shipworthy.gates._pairs import Pair
+from shipworthy.gates._rule_cells import GRAVE_ALPHA, GRAVE_MARGINS
 from shipworthy.metrics.types import Metric
 from shipworthy.protocol.types import Decisions, GateSpec
 from shipworthy.records import ANSWERED, Evidence, Labels, Verdict
@@ -142,3 +145,78 @@ class Judging:
 
     def __call__(self, *tables: Evidence) -> Verdict:
         return judge(self._question, tables, rng=np.random.default_rng(self._seed))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """What one rule on one metric came to in every run: passed, failed (by itself), refused."""
+
+    passed: NDArray[np.bool_]
+    failed: NDArray[np.bool_]
+    refused: NDArray[np.bool_]
+    low: Scores
+    high: Scores
+
+
+def outcomes(
+    how: Metric,
+    ours_RN: Scores,
+    base_RN: Scores | None,
+    *,
+    clusters_N: NDArray[np.int64] | None = None,
+    margin: float = 0.02,
+    at_most: float | None = None,
+) -> Outcomes:
+    """The judge's own contrast and rule on every run at once: a run is a slice of one long table.
+
+    `margin`: a non-inferiority gate against the baseline. `at_most`: an absolute gate on the candidate alone.
+    """
+    runs, n = ours_RN.shape[:2]
+    step = max(1, 1_500_000 // n)
+    parts = [
+        _outcomes(how, ours_RN[i : i + step], None if base_RN is None else base_RN[i : i + step], clusters_N, margin,
+                  at_most)
+        for i in range(0, runs, step)
+    ]  # fmt: skip
+    return Outcomes(**{f: np.concatenate([getattr(part, f) for part in parts]) for f in Outcomes.__slots__})
+
+
+def _outcomes(
+    how: Metric,
+    ours_RN: Scores,
+    base_RN: Scores | None,
+    clusters_N: NDArray[np.int64] | None,
+    margin: float,
+    at_most: float | None,
+) -> Outcomes:
+    runs, n = ours_RN.shape[:2]
+    run_N = np.repeat(np.arange(runs), n)
+    clusters = np.arange(runs * n)
+    if clusters_N is not None:
+        clusters = (np.arange(runs)[:, None] * (int(clusters_N.max()) + 1) + clusters_N).reshape(-1)
+    pair = Pair(
+        metric=how,
+        ours_NK=_columns(ours_RN),
+        base_NK=None if base_RN is None else _columns(base_RN),
+        cluster_N=clusters,
+        independent=clusters_N is None,
+        slices={"run": Labels(names=tuple(map(str, range(runs))), code_N=run_N)},
+    )
+    found = contrast(pair, ("run",), alpha=0.05, draws=1000, rng=np.random.default_rng(7))
+    refused = np.array([reason is not None for reason in found.refused])
+    low, high = found.tested.low_S, found.tested.high_S
+    if at_most is None:
+        passed = (low > -margin) & (found.p_at_most(-GRAVE_MARGINS * margin) <= GRAVE_ALPHA)
+        p = found.p_at_least(0.0)
+    else:
+        passed, p = high <= at_most, found.p_at_most(at_most)
+    passed &= ~refused
+    failed = (p <= 0.05) & ~passed & ~refused
+    return Outcomes(passed=passed[1:], failed=failed[1:], refused=refused[1:], low=low[1:], high=high[1:])
+
+
+def _columns(values_RN: Scores) -> Scores:
+    if values_RN.ndim == 3:
+        return values_RN.reshape(-1, values_RN.shape[-1])
+    flat = values_RN.reshape(-1)
+    return np.stack([flat, np.ones(len(flat))], axis=1)

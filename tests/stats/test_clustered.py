@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +22,13 @@ rows = st.integers(2, 40).flatmap(
 )
 
 
-def test_unequal_clusters_agree_with_statsmodels() -> None:
+def test_equal_clusters_agree_with_statsmodels_cr1() -> None:
     rng = np.random.default_rng(1)
-    clusters = rng.integers(0, 25, 300)
-    values = rng.normal(size=300) + rng.normal(size=25)[clusters]
+    clusters = np.repeat(np.arange(25), 12)
+    own = rng.normal(size=12)
+    values = np.r_[rng.normal(size=300)] + np.r_[own, -own, 0.0][clusters]
+    values[150:300] = -values[:150]  # mirrored: no skewness, so the limits are those of t
+    clusters = np.repeat(np.arange(30), 10)
     fit = sm.OLS(values, np.ones(300)).fit(cov_type="cluster", cov_kwds={"groups": clusters}, use_t=True)
     means = cluster_means(values, clusters)
     low, high = means.interval(alpha=0.025)
@@ -35,8 +39,64 @@ def test_unequal_clusters_agree_with_statsmodels() -> None:
     assert pytest.approx(fit.pvalues[0]) == 2 * min(means.p_at_least()[0, 0], means.p_at_most()[0, 0])
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_unequal_clusters_have_the_jackknife_error(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    clusters = np.repeat(np.arange(12), rng.integers(1, 30, 12))
+    values = rng.normal(size=len(clusters)) + rng.normal(size=12)[clusters]
+    without = np.array([values[clusters != g].mean() for g in range(12)])
+    means = cluster_means(values, clusters)
+
+    assert pytest.approx(np.sqrt(11 / 12 * ((without - values.mean()) ** 2).sum())) == means.se_SM[0, 0]
+    sizes = np.bincount(clusters)
+    assert pytest.approx(len(values) ** 2 / (sizes**2).sum()) == means.effective_S[0]
+
+
+def test_a_skewed_sample_has_the_limits_of_hall_where_they_are_more_cautious() -> None:
+    values = -np.random.default_rng(3).exponential(size=60)
+    oracle = stats.ttest_1samp(values, 0.0).confidence_interval(0.9)
+    low, high = cluster_means(values).interval()
+    n, z, gamma = 60, float(stats.t.ppf(0.95, 59)), float(stats.skew(values))
+    inner = 1 + gamma * (z / n**0.5 - gamma / (6 * n))
+    hall = values.mean() - values.std(ddof=1) * 3 / gamma * (np.cbrt(inner) - 1)
+
+    assert pytest.approx(hall) == low[0, 0] and low[0, 0] < oracle.low
+    assert pytest.approx(oracle.high) == high[0, 0]  # on the side of the short tail t is the cautious one
+
+
+@pytest.mark.parametrize("tails", ["bounded", "open"])
+def test_a_limit_passes_exactly_where_its_p_does(tails: str) -> None:
+    values = np.random.default_rng(4).lognormal(0, 1.5, (80, 50))
+    means = replace(cluster_means(values), tails=tails)
+    low, high = means.interval()
+
+    for limit, p in ((low, means.p_at_most), (high, means.p_at_least)):
+        at = np.array([p(one)[0, m] for m, one in enumerate(limit[0])])
+        assert pytest.approx(np.full(50, 0.05), abs=1e-6) == at
+
+
+def test_a_heavy_tail_is_met_once_more() -> None:
+    values = np.r_[np.random.default_rng(5).normal(size=199), -30.0]
+    bounded, opened = (replace(cluster_means(values), tails=tails).interval() for tails in ("bounded", "open"))
+
+    assert opened[0][0, 0] < bounded[0][0, 0] - 0.1
+    assert pytest.approx(bounded[1][0, 0]) == opened[1][0, 0]
+
+
+def test_clusters_are_worth_between_their_number_and_their_rows() -> None:
+    rng = np.random.default_rng(6)
+    codes = np.repeat(np.arange(200), 5)
+    copies, mixed, alone = np.repeat(rng.normal(size=200), 5), rng.normal(size=1000), rng.normal(size=1000)
+    mixed += np.repeat(rng.normal(size=200), 5) * (3 / 7) ** 0.5
+
+    assert pytest.approx(200, rel=0.01) == cluster_means(copies, codes).worth_SM[0, 0]
+    assert pytest.approx(1000 / 2.2, rel=0.2) == cluster_means(mixed, codes).worth_SM[0, 0]
+    assert 1000 == cluster_means(alone).worth_SM[0, 0]
+
+
 def test_without_clusters_it_is_the_t_interval() -> None:
-    values = np.random.default_rng(2).normal(0.3, 1, 40)
+    half = np.random.default_rng(2).normal(0, 1, 20)
+    values = 0.3 + np.r_[half, -half]
     oracle = stats.ttest_1samp(values, 0.0)
     low, high = cluster_means(values).interval(alpha=0.025)
 
@@ -48,10 +108,13 @@ def test_without_clusters_it_is_the_t_interval() -> None:
 
 
 def test_the_standard_error_worked_by_hand() -> None:
-    # mean 2; cluster residual totals -1 (two rows: 1, 2), +2 (one row: 4), -1 (one row: 1); 3/2 * (1+4+1) / 4^2
+    # mean 2; residual totals -1 (two rows: 1, 2), +2 (one row: 4), -1 (one row: 1), each over the rows left without it
     means = cluster_means([1.0, 2.0, 4.0, 1.0], [7, 7, 3, 9])
 
-    assert pytest.approx((2.0, (1.5 * 6 / 16) ** 0.5)) == (means.mean_SM[0, 0], means.se_SM[0, 0])
+    assert pytest.approx((2.0, (2 / 3 * (1 / 2**2 + (2 / 3) ** 2 + 1 / 3**2)) ** 0.5)) == (
+        means.mean_SM[0, 0],
+        means.se_SM[0, 0],
+    )
     assert (4, 3) == (means.n_S[0], means.clusters_S[0])
 
 

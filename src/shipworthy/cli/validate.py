@@ -200,6 +200,7 @@ def _size(rows: "list[Example]") -> "Size":
     return Size(
         n=len(rows),
         clusters=groups if groups < len(rows) else None,
+        effective=found.effective if groups < len(rows) else None,
         repeats=found.repeats,
         labels={
             column: dict(Counter(row.slices[column] for row in rows if column in row.slices)) for column in columns

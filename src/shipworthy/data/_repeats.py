@@ -25,6 +25,12 @@ class Clusters:
     repeats: int
 
     @property
+    def effective(self) -> float:
+        """As many clusters of one size as these weigh: N^2 over the sum of their squared sizes."""
+        sizes = np.bincount(self.code_N).astype(np.float64)
+        return float(sizes.sum() ** 2 / max((sizes**2).sum(), 1.0))
+
+    @property
     def warnings(self) -> tuple[records.Warning, ...]:
         """`duplicate_examples`, where there are any."""
         if not self.repeats:

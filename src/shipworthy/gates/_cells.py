@@ -81,19 +81,30 @@ def sizes_of(pair: Pair, cells: Cells) -> tuple[Floats, Floats]:
 
     A row without a measurement is no example of its model, however many the other one has.
     """
-    units, clusters = zip(*(_sizes(pair, cells, carried) for carried in pair.carried), strict=True)
+    units, clusters, _ = zip(*(_sizes(pair, cells, carried) for carried in pair.carried), strict=True)
     units_S = np.minimum.reduce(units)
     examples_S = np.where(units_S > 0, np.maximum(np.round(units_S / pair.per_example), 1.0), 0.0)
     return examples_S, np.minimum.reduce(clusters)
 
 
-def _sizes(pair: Pair, cells: Cells, carried_N: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+def effective_of(pair: Pair, cells: Cells) -> Floats:
+    """(S,): as many clusters of one size as those of a cell weigh, n^2 / sum of squared sizes."""
+    found = [_sizes(pair, cells, carried) for carried in pair.carried]
+    return np.asarray(np.minimum.reduce([units**2 / np.maximum(squares, 1.0) for units, _, squares in found]))
+
+
+def _sizes(pair: Pair, cells: Cells, carried_N: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
+    """(S,) units, clusters and summed squares of the clusters' units."""
     units_S = cells.sums(carried_N.astype(np.float64))
     if pair.independent:
-        return units_S, units_S
-    code_N, width = pair.cluster_N[carried_N], int(pair.cluster_N.max()) + 1
-    sizes = [len(np.unique(code_N))]
+        return units_S, units_S, units_S
+    code_N, width = pair.cluster_N[carried_N], int(pair.cluster_N.max(initial=0)) + 1
+    alone = np.unique(code_N, return_counts=True)[1].astype(np.float64)
+    clusters, squares = [np.array([len(alone)])], [np.array([(alone**2).sum()])]
     for label in cells.columns:
-        pairs = np.unique((label.code_N[carried_N] + 1) * width + code_N)
-        sizes += np.bincount(pairs // width, minlength=len(label.names) + 1)[1:].tolist()
-    return units_S, np.array(sizes, dtype=np.float64)[cells.keep_S]
+        pairs, counts = np.unique((label.code_N[carried_N] + 1) * width + code_N, return_counts=True)
+        labels, size = pairs // width, len(label.names) + 1
+        clusters.append(np.bincount(labels, minlength=size)[1:])
+        squares.append(np.bincount(labels, weights=counts.astype(np.float64) ** 2, minlength=size)[1:])
+    groups_S, squares_S = (np.concatenate(part).astype(np.float64)[cells.keep_S] for part in (clusters, squares))
+    return units_S, groups_S, squares_S

@@ -35,13 +35,15 @@ class Contrast:
 
     Attributes:
         names: the slice of each cell, None for the whole.
-        n_S: examples. clusters_S: what varies independently.
+        n_S: examples. clusters_S: what varies independently. effective_S: as many of one size as these weigh.
         ours, base, gain: estimates; `base` and `gain` are None for the candidate alone. Gain: positive is better.
         p_at_least: limit -> (S,) one-sided p of "the gain (alone: the value) is at least this". p_at_most: likewise.
         variance_S: variance that one example contributes to the gain (alone: the value), design effect included.
         lasting: variance of the gain that no further example takes away (that of a published number).
         refused: why a cell has too little data to say anything; None where it has enough.
         effects: standardised size of the gain, None where there is none.
+        worth_S: independent examples that the mean of a bounded score rests on, for what unseen answers can cost; None
+            where no such bound is kept.
         changed_S: examples on which the models differ, for the warning about few; NaN where it means nothing.
     """
 
@@ -58,6 +60,8 @@ class Contrast:
     refused: tuple[str | None, ...]
     effects: tuple[Effect | None, ...]
     changed_S: Floats
+    effective_S: Floats
+    worth_S: Floats | None = None
     lasting: float = 0.0
 
     def __post_init__(self) -> None:
@@ -69,12 +73,14 @@ class Contrast:
         return self.ours if self.gain is None else self.gain
 
 
-def too_small(pair: Pair, cells: Cells, clusters_S: Floats, scores_N: Floats | None) -> tuple[str | None, ...]:
+def too_small(
+    pair: Pair, cells: Cells, clusters_S: Floats, effective_S: Floats, scores_N: Floats | None
+) -> tuple[str | None, ...]:
     """The reason for which each cell is refused, None where it is large enough.
 
     `scores_N`: the continuous scores (or differences) whose mean is judged; None where the interval needs no symmetry.
     """
-    reasons = [few_clusters(int(clusters)) for clusters in clusters_S]
+    reasons = [few_clusters(int(count), float(weigh)) for count, weigh in zip(clusters_S, effective_S, strict=True)]
     if pair.independent:
         reasons = [reason and reason.replace("clusters", "examples") for reason in reasons]
     if scores_N is not None and (clusters_S < SKEW_SAFE_N).any():

@@ -5,7 +5,7 @@ from math import ceil
 import numpy as np
 
 from shipworthy.gates._rule_cells import GRAVE_ALPHA, GRAVE_MARGINS, Cell, within_limit
-from shipworthy.stats.power import examples_binary, examples_for, examples_rate
+from shipworthy.stats.power import examples_binary, examples_flawless, examples_for, examples_rate
 from shipworthy.stats.refusal import MIN_CLUSTERS, SKEW_SAFE_N
 
 _TIMES, _FAR = 100, 1_000_000
@@ -34,7 +34,7 @@ def _smallest(cell: Cell) -> int:
     found = cell.comparison.contrast
     if found.refused[cell.index] is None:
         return 0
-    n, clusters = float(found.n_S[cell.index]), float(found.clusters_S[cell.index])
+    n, clusters = float(found.n_S[cell.index]), float(found.effective_S[cell.index])
     return SKEW_SAFE_N if clusters >= MIN_CLUSTERS else ceil(MIN_CLUSTERS * n / max(clusters, 1.0))
 
 
@@ -85,7 +85,17 @@ class _Plan:
         if self._found.method == "clopper_pearson":
             limit = abs(threshold)
             return examples_rate(_believed(abs(truth), limit, n), limit, alpha=alpha, power=power)
-        return examples_for(gap, self._variance, alpha=alpha, power=power, lasting=self._found.lasting)
+        shown = examples_for(gap, self._variance, alpha=alpha, power=power, lasting=self._found.lasting)
+        return None if shown is None else max(shown, self._unseen(truth, gap, alpha))
+
+    def _unseen(self, truth: float, gap: float, alpha: float) -> int:
+        """n whose unseen answers could not pull a bounded mean across the gap, however much each may cost."""
+        if self._found.worth_S is None:
+            return 0
+        least = 0.0 if self._found.gain is None and truth - gap >= 0 and truth >= 0 else -1.0
+        worth = max(float(self._found.worth_S[self._cell.index]), 1.0)
+        plain = examples_flawless(max(1 - gap / max(truth - least, gap), 0.0), alpha=alpha) or 0
+        return ceil(plain * float(self._found.n_S[self._cell.index]) / worth)
 
 
 def _believed(rate: float, limit: float, n: float) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import bdtr, bdtrc, ndtr, ndtri
 
-from shipworthy.gates._cells import Cells, sizes_of
+from shipworthy.gates._cells import Cells, effective_of, sizes_of
 from shipworthy.gates._contrast import Contrast, Spread, too_small
 from shipworthy.gates._few_changes import with_few_changes
 from shipworthy.gates._pairs import Ints, Pair
@@ -94,6 +94,7 @@ def _contrast(
     """The contrast from bootstrap draws: (B, S, M) values of each model, or the gain's draws and own limits."""
     sign = 1.0 if pair.metric.better == "higher" else -1.0
     n, clusters = sizes_of(pair, cells)
+    effective = effective_of(pair, cells)
     observed_SM = np.where(n[:, None] > 0, observed_SM, np.nan)  # where one model has nothing there is no value
     paired = observed_SM.shape[1] == 2
     if drawn_BSM is not None and paired:
@@ -115,9 +116,10 @@ def _contrast(
         p_at_least=lambda limit: _p(tested, value_S, limit),
         p_at_most=lambda limit: _p(-tested, -value_S, -limit),
         variance_S=n * np.nanvar(tested, axis=0),
-        refused=too_small(pair, cells, clusters, None),
+        refused=too_small(pair, cells, clusters, effective, None),
         effects=(None,) * len(n),
         changed_S=np.full(len(n), np.nan),
+        effective_S=effective,
     )
 
 
@@ -226,6 +228,7 @@ def _quantile_alone(pair: Pair, cells: Cells, ours: Spread, groups: list[Ints], 
     values_N = pair.ours_NK[:, 0]
     n = cells.sums(np.ones(len(pair)))
     n_examples, clusters = sizes_of(pair, cells)
+    effective = effective_of(pair, cells)
     shrink = clusters / n
 
     def at_least(limit: float) -> Floats:
@@ -248,7 +251,8 @@ def _quantile_alone(pair: Pair, cells: Cells, ours: Spread, groups: list[Ints], 
         p_at_least=at_least,
         p_at_most=at_most,
         variance_S=n_examples * (width / (2 * 1.645)) ** 2,
-        refused=too_small(pair, cells, clusters, None),
+        refused=too_small(pair, cells, clusters, effective, None),
         effects=(None,) * len(n),
         changed_S=np.full(len(n), np.nan),
+        effective_S=effective,
     )

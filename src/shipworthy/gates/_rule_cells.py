@@ -62,7 +62,9 @@ def cell_of(question: Question, rule: Rule, comparison: Comparison, index: int, 
     found = comparison.contrast
     census = not rule.compares and question.role_of(rule.metric) in CENSUS
     needed = 0 if name is None or census else size_to_gate(question, rule, comparison)
-    large = found.n_S[index] >= needed and (census or few_clusters(int(found.clusters_S[index])) is None)
+    large = found.n_S[index] >= needed and (
+        census or few_clusters(int(found.clusters_S[index]), float(found.effective_S[index])) is None
+    )
     refused = None if census else found.refused[index]
     passes = _passes(rule, comparison, index, census=census)
     refused = withheld(question, rule, comparison, index, passes=passes) or refused

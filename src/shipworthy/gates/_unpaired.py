@@ -45,6 +45,7 @@ def against_published(alone: Contrast, pair: Pair, number: PublishedNumber, alph
         refused=(alone.refused[0] or missing,),
         effects=(None,),
         changed_S=_one(np.nan),
+        effective_S=alone.effective_S[:1],
         lasting=(published_se or 0.0) ** 2,
     )
 

@@ -8,6 +8,7 @@ from shipworthy.gates._rule_cells import GRAVE_ALPHA, GRAVE_MARGINS, Cell, Judge
 from shipworthy.gates.numbers import decimals, plain, shown, significant
 from shipworthy.gates.question import Rule
 from shipworthy.records import Decision, Interval
+from shipworthy.stats.refusal import RULE_OF_THREE
 
 _UNITS = {"share": "", "s": " s", "ms": " ms", "usd": " USD", "tokens": " tokens", "points": " points"}
 _SLICES_TOLD = 5
@@ -160,9 +161,24 @@ def _unsure(judged: Judged) -> str:
         grave = GRAVE_MARGINS * cell.rule.limit
         loss = f"{plain(100 * grave)}%" if cell.rule.relative else plain(grave)
         return f", which holds, but so few examples do not rule out a loss of {loss} at {GRAVE_ALPHA:.1%}"
+    unseen = _rare_losses(cell)
+    if unseen:
+        return unseen
     if judged.fails_alone:
         return ", so it is not shown good enough; alone it would fail, but among so many gates it may be luck"
     return ", so it is neither shown good enough nor shown worse"
+
+
+def _rare_losses(cell: Cell) -> str | None:
+    """What the unseen answers of a bounded mean can cost, where that alone is more than the margin; None elsewhere."""
+    worth = cell.comparison.contrast.worth_S
+    if worth is None or cell.rule.kind != "non_inferior" or cell.rule.relative or float(worth[cell.index]) * cell.rule.limit >= RULE_OF_THREE:
+        return None
+    product = float(worth[cell.index]) * cell.rule.limit
+    return (
+        f"; so few examples say nothing of answers that lose everything but are rarer than 3 in n (n x margin = "
+        f"{product:.1f}, below 3): more rows or a wider margin would let it be judged"
+    )
 
 
 def _settle(judged: Judged, n: int) -> str:

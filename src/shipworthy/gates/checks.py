@@ -185,9 +185,11 @@ def _about(question: Question, comparison: Comparison) -> Iterator[Notice]:
             f"{pair.metric.failure[0]:,.0f} {pair.metric.unit}; over successes only it would look better"
         )
         yield _notice("survivorship", text, failed, metric)
-    if found.clusters_S[0] < MIN_CLUSTERS:
+    if found.effective_S[0] < MIN_CLUSTERS:
         unit = "examples" if pair.independent else "clusters"
-        text = f"{metric} rests on {found.clusters_S[0]:.0f} {unit}; an interval needs {MIN_CLUSTERS}"
+        unequal = found.clusters_S[0] >= MIN_CLUSTERS
+        weigh = f" so unequal that they weigh like {found.effective_S[0]:.1f}" if unequal else ""
+        text = f"{metric} rests on {found.clusters_S[0]:.0f} {unit}{weigh}; an interval needs {MIN_CLUSTERS}"
         yield _notice("few_clusters", text, int(found.clusters_S[0]), metric)
     if found.changed_S[0] < FEW_DISCORDANT and comparison.baseline:
         changed = int(found.changed_S[0])

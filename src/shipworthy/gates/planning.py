@@ -17,7 +17,7 @@ from shipworthy.stats.power import (
     examples_for,
     examples_margin,
 )
-from shipworthy.stats.refusal import MIN_CLUSTERS
+from shipworthy.stats.refusal import MIN_CLUSTERS, few_clusters, unseen_share
 
 
 class Size(Record):
@@ -25,6 +25,8 @@ class Size(Record):
 
     n: int
     clusters: int | None = None
+    effective: float | None = None
+    """as many clusters of one size as these weigh; None: all are of one size"""
     labels: dict[str, dict[str, int]] = {}
     """slice column -> label -> examples"""
     repeats: int = 0
@@ -106,15 +108,17 @@ def _row(
     planning, dataset = protocol.planning.of(rule.metric), protocol.metrics[rule.metric].dataset
     census = not rule.compares and protocol.datasets[dataset].role in CENSUS
     clusters = n if size.clusters is None else max(1, round(size.clusters * n / max(size.n, 1)))
+    effective = clusters * (size.effective / size.clusters if size.effective and size.clusters else 1.0)
     copies = max(size.n, 1) / max(size.n - size.repeats, 1)
     effect = copies * design_effect_of(n / copies / clusters, planning.intraclass) if clusters else 1.0
     plan = _Plan(rule, metric, planning, protocol.decisions)
     found = None if census else plan.detectable(n / effect)
     wanted = None if census else plan.needed(n, effect)
-    needed = n if census else None if wanted is None else max(wanted, _floor(n, clusters))
+    needed = n if census else None if wanted is None else max(wanted, _floor(n, effective))
     missing = 0 if needed is None else max(0, needed - n)
     unit = "examples" if size.clusters is None else "clusters"
     few = f"{clusters} {unit} are too few to judge; {MIN_CLUSTERS} are needed" if clusters < MIN_CLUSTERS else ""
+    few = few or few_clusters(clusters, effective) or ""
     return Power(
         gate=rule.name,
         metric=rule.metric,
@@ -132,8 +136,8 @@ def _row(
     )
 
 
-def _floor(n: int, clusters: int) -> int:
-    return -(-MIN_CLUSTERS * n // max(clusters, 1))
+def _floor(n: int, effective: float) -> int:
+    return ceil(MIN_CLUSTERS * n / max(effective, 1.0) - 1e-9)
 
 
 class _Plan:
@@ -170,6 +174,8 @@ class _Plan:
                 detectable_rate(int(effective_n), self._room(), alpha=alpha, power=power) if self._room() > 0 else None
             )
         found = detectable(int(effective_n), self._variance, alpha=alpha, power=power)
+        if not self._binary:
+            found = max(found, float(unseen_share(effective_n, alpha=alpha)))
         return None if found > self._room() else found
 
     def needed(self, n: int, effect: float) -> int | None:
@@ -186,6 +192,8 @@ class _Plan:
             )
         else:
             plain = examples_for(self._rule.limit, self._variance, alpha=self._alpha, power=self._power)
+            unseen = examples_flawless(1 - self._rule.limit, alpha=self._alpha)  # of answers that lose everything
+            plain = None if plain is None or unseen is None else max(plain, unseen)
         return None if plain is None else ceil(plain * effect - 1e-9)
 
     def says(self, n: int, found: float | None, needed: int | None) -> str:

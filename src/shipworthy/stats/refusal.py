@@ -3,19 +3,64 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from shipworthy.stats._types import Floats
+
 MIN_CLUSTERS = 20
 """Below this the t interval over clusters leans on their being equal and normal (Cameron & Miller 2015, VI)."""
 FEW_CHANGES = 5
 """With fewer examples that differ, their spread says nothing of the next one's."""
+MIN_CARRIED = 6
+"""Fewer examples than this that make the spread of a score without limits say little of the next one's."""
+HELP_SKEWED = "a relative margin, a cap on the score or its median instead of its mean would let it be judged"
+RULE_OF_THREE = 2.95
+"""n x margin below which answers that were not met may cost a bounded mean more than its margin (-log .05 is 2.996)."""
 SKEW_SAFE_N = 100
 """From this n on a continuous score is judged whatever its shape."""
 
 
-def few_clusters(clusters: int) -> str | None:
-    """Why so few clusters are not judged, None where there are enough."""
-    if clusters >= MIN_CLUSTERS:
+def few_clusters(clusters: int, effective: float | None = None) -> str | None:
+    """Why so few clusters are not judged, None where there are enough.
+
+    Args: effective: as many clusters of one size as these weigh, n^2 / sum of squared sizes; None: all of one size.
+    Source: Carter, Schnepel & Steigerwald 2017 (effective number of clusters).
+    """
+    if clusters < MIN_CLUSTERS:
+        return f"{clusters} clusters are too few for an interval: at least {MIN_CLUSTERS} are needed"
+    if effective is None or effective >= MIN_CLUSTERS:
         return None
-    return f"{clusters} clusters are too few for an interval: at least {MIN_CLUSTERS} are needed"
+    return (
+        f"{clusters:,} clusters of very unequal size weigh like {effective:.1f} of one size: at least {MIN_CLUSTERS} "
+        "are needed; more clusters, or fewer rows of the largest ones, would let it be judged"
+    )
+
+
+def rests_on_few(carried: float) -> str | None:
+    """Why a score without natural limits is not judged where a handful of examples make its whole spread.
+
+    Args: carried: examples (or clusters) that carry it, (sum of squares)^2 / sum of fourth powers.
+    """
+    if carried >= MIN_CARRIED:
+        return None
+    return f"the spread of the score rests on {carried:.1f} examples, fewer than {MIN_CARRIED}; {HELP_SKEWED}"
+
+
+def unseen_share(worth: ArrayLike, *, alpha: float = 0.05) -> Floats:
+    """The largest share of answers of a kind that so many independent examples miss with probability `alpha`.
+
+    1 - alpha^(1/n), nearly 3/n: a loss that only such answers bring cannot be ruled out by a sample without one.
+    Source: Hanley & Lippman-Hand 1983 (the rule of three).
+    """
+    return np.asarray(1 - alpha ** (1 / np.maximum(np.asarray(worth, dtype=np.float64), 1.0)))
+
+
+def unseen_p(value: Floats, limit: ArrayLike, worth: Floats) -> Floats:
+    """One-sided p of "the mean is at most `limit`": the chance of missing what would pull it down so far.
+
+    Args: value, limit: measured from the least that a score can be, in units of its range.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.clip((value - np.asarray(limit)) / value, 0, 1)
+        return np.asarray(np.where(value > 0, (1 - share) ** worth, 1.0))
 
 
 def too_skewed(values_N: ArrayLike) -> str | None:
@@ -33,7 +78,10 @@ def too_skewed(values_N: ArrayLike) -> str | None:
     g1 = skewness(values)
     if 25 * g1 * g1 <= n:
         return None
-    return f"the score is skewed ({g1:+.1f}) and n={n} is below {SKEW_SAFE_N}: the mean's interval would not hold"
+    return (
+        f"the score is skewed ({g1:+.1f}) and n={n} is below {SKEW_SAFE_N}: the mean's interval would not hold; "
+        f"{SKEW_SAFE_N} examples, a relative margin, a cap on the score or its median would let it be judged"
+    )
 
 
 def no_spread(n: int) -> str | None:

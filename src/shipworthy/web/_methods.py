@@ -26,10 +26,11 @@ _NOTES: dict[Method, MethodNote] = {
         source="Fieller 1954, Journal of the Royal Statistical Society B 16",
     ),
     "cr1_t": MethodNote(
-        name="Cluster-robust t interval (CR1)",
-        text="For paired differences whose examples come in clusters, or whose scores are continuous: a cluster-robust "
-        "standard error with t on one less than the number of clusters.",
-        source="Cameron & Miller 2015, Journal of Human Resources 50",
+        name="Cluster-robust t interval (jackknife, CR3)",
+        text="For paired differences whose examples come in clusters, or whose scores are continuous: the jackknife's "
+        "cluster-robust standard error with t on one less than the number of clusters, or Hall's limit, which corrects "
+        "for skewness, where that is more cautious.",
+        source="MacKinnon, Nielsen & Webb 2023, Econometrics Journal 26; Hall 1992, JRSS B 54",
     ),
     "cluster_bootstrap": MethodNote(
         name="Cluster bootstrap",

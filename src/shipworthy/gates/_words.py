@@ -172,7 +172,12 @@ def _unsure(judged: Judged) -> str:
 def _rare_losses(cell: Cell) -> str | None:
     """What the unseen answers of a bounded mean can cost, where that alone is more than the margin; None elsewhere."""
     worth = cell.comparison.contrast.worth_S
-    if worth is None or cell.rule.kind != "non_inferior" or cell.rule.relative or float(worth[cell.index]) * cell.rule.limit >= RULE_OF_THREE:
+    if (
+        worth is None
+        or cell.rule.kind != "non_inferior"
+        or cell.rule.relative
+        or float(worth[cell.index]) * cell.rule.limit >= RULE_OF_THREE
+    ):
         return None
     product = float(worth[cell.index]) * cell.rule.limit
     return (

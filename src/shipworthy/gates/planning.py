@@ -174,7 +174,7 @@ class _Plan:
                 detectable_rate(int(effective_n), self._room(), alpha=alpha, power=power) if self._room() > 0 else None
             )
         found = detectable(int(effective_n), self._variance, alpha=alpha, power=power)
-        if not self._binary:
+        if not self._binary and not self._rule.relative:
             found = max(found, float(unseen_share(effective_n, alpha=alpha)))
         return None if found > self._room() else found
 
@@ -192,8 +192,8 @@ class _Plan:
             )
         else:
             plain = examples_for(self._rule.limit, self._variance, alpha=self._alpha, power=self._power)
-            unseen = examples_flawless(1 - self._rule.limit, alpha=self._alpha)  # of answers that lose everything
-            plain = None if plain is None or unseen is None else max(plain, unseen)
+            unseen = None if self._rule.relative else examples_flawless(1 - self._rule.limit, alpha=self._alpha)
+            plain = plain if plain is None or unseen is None else max(plain, unseen)  # answers that lose everything
         return None if plain is None else ceil(plain * effect - 1e-9)
 
     def says(self, n: int, found: float | None, needed: int | None) -> str:

@@ -1,5 +1,6 @@
 """What a terminal may be given: no name, path or label of others moves the cursor, breaks a line or turns it around."""
 
+import argparse
 import re
 import shlex
 from pathlib import Path
@@ -16,3 +17,11 @@ def quoted(path: Path | str) -> str:
 def plain(text: str) -> str:
     """`text` on one line, each acting character as its escape: `a\\nb`, `\\x1b[31m`, `\\u202e`."""
     return _ACTING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def direction(text: str) -> tuple[str, str]:
+    """(metric, direction); without a metric it is said of all of them."""
+    name, _, side = text.rpartition("=")
+    if side not in ("higher", "lower"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no direction: say higher, lower or METRIC=lower")
+    return name, side

@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shipworthy.cli._plain import quoted
+from shipworthy.cli._plain import direction, quoted
 from shipworthy.records import EXIT_CODE, Verdict
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--better",
         action="append",
         default=[],
-        type=_direction,
+        type=direction,
         metavar="[X=]higher|lower",
         help="which direction is better, where the name of the metric does not say it; repeats",
     )
@@ -124,14 +124,6 @@ def _next(args: argparse.Namespace) -> str:
     if not args.output:
         return "add -o report.html to see every gain with its interval, or -o report.md for a pull request"
     return f"open {quoted(args.output[0])}"
-
-
-def _direction(text: str) -> tuple[str, str]:
-    """(metric, direction); without a metric it is said of all of them."""
-    name, _, side = text.rpartition("=")
-    if side not in ("higher", "lower"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no direction: say higher, lower or METRIC=lower")
-    return name, side
 
 
 def _margin(text: str) -> float | str:

@@ -9,5 +9,17 @@ from shipworthy.data.results._evidence import Results
 from shipworthy.data.results._inspect_write import LoggedRun, LoggedSample, write_eval
 from shipworthy.data.results._query import Query
 from shipworthy.data.results._read import BUILT_IN, read, readers_page
+from shipworthy.data.results._who import models_in, slices_in
 
-__all__ = ["BUILT_IN", "LoggedRun", "LoggedSample", "Query", "Results", "read", "readers_page", "write_eval"]
+__all__ = [
+    "BUILT_IN",
+    "LoggedRun",
+    "LoggedSample",
+    "Query",
+    "Results",
+    "models_in",
+    "read",
+    "readers_page",
+    "slices_in",
+    "write_eval",
+]

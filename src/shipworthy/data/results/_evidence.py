@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ class Results:
         primary: the metrics to be judged; the others (cost, latency_s) are watched.
         warnings: `missing_examples`, `duplicate_examples`, `preference_scale`, `not_per_sample`, with counts.
         models: every model in the file.
+        inputs: example -> what was asked, where the file tells it.
     """
 
     source: str
@@ -42,6 +43,7 @@ class Results:
     primary: tuple[str, ...]
     warnings: tuple[records.Warning, ...]
     models: tuple[str, ...]
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
 
 def build(long: Long, query: Query) -> Results:
@@ -74,7 +76,13 @@ def build(long: Long, query: Query) -> Results:
         primary=primary,
         warnings=(*long.warnings, *_undirected(primary, query), *_missing(long, units, query), *_repeated(groups)),
         models=tuple(long.models),
+        inputs=_inputs(long),
     )
+
+
+def _inputs(long: Long) -> dict[str, str]:
+    asked = zip(long.example_R, long.input_R, strict=True) if long.input_R is not None else ()
+    return {str(example): text for example, text in asked if text}
 
 
 def _model(long: Long, name: str) -> int:

@@ -50,7 +50,7 @@ def read(paths: Sequence[Path], query: Query) -> Long:
     corpus: dict[str, None] = {}
     for path in paths:
         for one in parquet.read(path):
-            models += [name for model in one.status for name in _names(path, model)]
+            models += [called(query, _names(path, model)) for model in one.status]
             corpus |= dict.fromkeys(metric for (_, metric), counts in one.counts.items() if not _is_column(counts))
             scores += _scores(path, one, query, corpus)
     for name in (query.candidate, query.baseline):

@@ -66,7 +66,7 @@ def read(paths: Sequence[Path], query: Query) -> Long:
     """Raises: BadInput: no run spec, other prompts for one scenario, another instance under one id, an unknown name."""
     where = ", ".join(map(str, paths))
     runs = [_run(path.parent, given) for given in paths for path in _stats(given)]
-    models = [name for run in runs for name in run.models]
+    models = [called(query, list(run.models)) for run in runs]
     for name in (query.candidate, query.baseline):
         known("model", name, models, where)
     for name in query.slices:

@@ -60,9 +60,10 @@ def read(paths: Sequence[Path], query: Query) -> Long:
     models: list[str] = []
     for given in paths:
         path = _file(given)
-        options = [*dict.fromkeys((path.stem, given.name, str(given), *(one.name for one in list(path.parents)[:4])))]
-        model = called(query, options[1:] + options[:1])
-        models += options
+        first = given.name if given.is_dir() else given.parent.name
+        options = [first, given.name, str(given), path.stem, *(one.name for one in list(path.parents)[:4])]
+        model = called(query, options)
+        models.append(model)
         if model in (query.candidate, query.baseline):
             scores += (
                 _evaluations(path.parent, model, query)

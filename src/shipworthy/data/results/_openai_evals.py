@@ -54,8 +54,8 @@ def read(paths: Sequence[Path], query: Query) -> Long:
     for path in paths:
         log = log_of(path)
         options = [log.model, path.stem, path.name, str(path)]
-        models += options
         model = called(query, options)
+        models.append(model)
         if model in (query.candidate, query.baseline):
             found = list(_scores(log, model))
             same_input(found, asked)

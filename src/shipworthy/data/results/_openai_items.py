@@ -64,8 +64,8 @@ def read(paths: Sequence[Path], query: Query) -> Long:
         for item, place in found:
             sample = item.get("sample") or {}
             options = [*filter(None, [sample.get("model")]), path.stem, path.name, str(path), str(item.get("run_id"))]
-            models += options
             model = called(query, options)
+            models.append(model)
             if model in (query.candidate, query.baseline):
                 scores += _scores(item, query, (model, place), graders)
     same_input(scores, asked)

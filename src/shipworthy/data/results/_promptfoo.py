@@ -245,8 +245,8 @@ def _scores(
         files = [f"{stem}/{name}" for stem in (path.stem, path.name) for name in (*row.providers, *split)]
         alone = [path.stem, path.name, str(path)] if only and by_file else []
         options = [*row.providers, *split, *(files if by_file else ()), *alone]
-        names += options
         model = called(query, options)
+        names += [options[0], *split, model]
         if model not in (query.candidate, query.baseline):
             continue
         test = test_id(row, several)

@@ -38,9 +38,18 @@ class Query(Record):
             raise BadInput(f"candidate and baseline are both {self.candidate!r}; name two different models")
 
 
+class Unknown(BadInput):
+    """A name that is none of those that are there. `names`: the ones that are, in their order."""
+
+    def __init__(self, message: str, *, where: str, names: tuple[str, ...]) -> None:
+        super().__init__(message, where=where)
+        self.names = names
+
+
 def known(what: str, name: str, names: Iterable[str], where: str) -> str:
     """`name`, which is one of `names`. Raises: BadInput: it is not; the nearest and the known ones are listed."""
-    listed = sorted(set(names))
+    given = tuple(dict.fromkeys(names))
+    listed = sorted(given)
     if name in listed:
         return name
     lowered = {item.lower(): item for item in listed}
@@ -48,4 +57,4 @@ def known(what: str, name: str, names: Iterable[str], where: str) -> str:
     hint = f"did you mean {lowered[near[0]]!r}? " if near else ""
     more = f" and {len(listed) - 60} more" if len(listed) > 60 else ""
     there = f"known: {', '.join(listed[:60])}{more}" if listed else "there is none"
-    raise BadInput(f"no {what} {name!r}; {hint}{there}", where=where)
+    raise Unknown(f"no {what} {name!r}; {hint}{there}", where=where, names=given)

@@ -13,6 +13,32 @@ formats are not mixed. A failure counts against its model; a gap is an example t
 what it counts as. Repeats of an example are one cluster.
 """
 
+_TABLES = """## Tables
+
+**Tidy**, a row a value: `example_id, model, value`, and optionally `metric` (several in one file), `seed` (repeats
+of an example), `error` (a text where the model failed: then the value may be empty), `cost` and `latency_s`
+(watched, not judged), `input`, `prompt`, `question` or `instruction` (the same text under two ids is one cluster),
+`reference`, `target` or `gold` (must be the same for both models), and any columns for `--slice` and `--cluster`.
+
+```csv
+example_id,model,metric,value,topic
+1,new,accuracy,1,billing
+1,old,accuracy,0,billing
+```
+
+**Wide**, a column a model: `example_id` and one column for each of the two, numbers or true and false; `--metric`
+names what they are. Other columns can be slices or clusters.
+
+```csv
+example_id,topic,new,old
+1,billing,1,0
+```
+
+**A file a model**: tidy without `model`; a model is called like its file, or like a folder above it. `--id a,b`
+names what identifies an example where there is no `example_id`. A value that is NaN, no number, or given twice for
+one example, model and seed is refused with its line.
+"""
+
 _QUESTIONS = {
     "version": "Version",
     "recognised": "Recognised by",
@@ -31,4 +57,8 @@ def reference(formats: Mapping[str, Format]) -> str:
         said = [getattr(one, name) for name in _QUESTIONS]
         rows.append(f"| **{one.title}** | " + " | ".join(said) + f" | `{one.test.partition('::')[0]}` |")
     refused = "\n".join(f"- {what}" for what in SAID)
-    return f"{_HEAD}\n" + "\n".join(rows) + f"\n\n## What holds no examples\nKnown, and refused by name:\n\n{refused}\n"
+    return (
+        f"{_HEAD}\n"
+        + "\n".join(rows)
+        + f"\n\n{_TABLES}\n## What holds no examples\nKnown, and refused by name:\n\n{refused}\n"
+    )

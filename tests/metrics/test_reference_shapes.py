@@ -67,6 +67,7 @@ READS: dict[str, set[str]] = {
     "assertions": {"assertions"},
     "tool_call": {"calls", "nested"},
     "bbq_bias": {"text"},
+    "number_match": {"whole", "decimal"},
 }  # fmt: skip
 """Kind -> the shapes that it reads; kinds that are not named read no reference, so any may stand."""
 

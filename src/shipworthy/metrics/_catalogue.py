@@ -52,6 +52,7 @@ BUILT_IN: Mapping[str, str] = {
     "micro_f1": "shipworthy.metrics.classes:micro_f1",
     "mrr": "shipworthy.metrics.retrieval:mrr",
     "ndcg": "shipworthy.metrics.retrieval:ndcg",
+    "number_match": "shipworthy.metrics.numbers:number_match",
     "numbers_supported": "shipworthy.metrics.grounding:numbers_supported",
     "over_refusal": "shipworthy.metrics.refusal:over_refusal",
     "perplexity": "shipworthy.metrics.likelihood:perplexity",

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from shipworthy.errors import BadInput
 from shipworthy.metrics._answer import extracted, label_of, pattern, place, text_of, texts_of
+from shipworthy.metrics._fold import Fold, Folding
 from shipworthy.metrics._labels import label_in
 from shipworthy.metrics.types import Metric
 from shipworthy.records import Example, Record, Response
@@ -52,6 +53,7 @@ class ExactMatchOptions(Record):
         tuple[Step, ...] | Literal["squad"],
         Meta(description="Steps applied to both sides, or `squad` for the official SQuAD normalisation."),
     ] = ("strip",)
+    fold: Fold = Folding()
     extract: Extract = None
     field: Field = None
 
@@ -66,6 +68,7 @@ class ExactMatchOptions(Record):
         return (float(answer is not None and self._plain(answer) in map(self._plain, golds)), 1.0)
 
     def _plain(self, text: str) -> str:
+        text = self.fold(text)
         return squad_normalised(text) if self.normalise == "squad" else normalised(text, self.normalise)
 
 
@@ -143,8 +146,9 @@ def accuracy(options: AccuracyOptions) -> Metric:
 
 
 class TokenF1Options(Record):
-    """Where the references stand."""
+    """What is folded, and where the references stand."""
 
+    fold: Fold = Folding()
     extract: Extract = None
     field: Field = None
 
@@ -156,7 +160,10 @@ class TokenF1Options(Record):
         """(best F1 over the references, 1)."""
         golds = texts_of(example, self.field)
         answer = extracted(text_of(response), self.extract)
-        return (0.0 if answer is None else max(token_overlap_f1(gold, answer) for gold in golds), 1.0)
+        return (0.0 if answer is None else max(self._f1(gold, answer) for gold in golds), 1.0)
+
+    def _f1(self, gold: str, answer: str) -> float:
+        return token_overlap_f1(self.fold(gold), self.fold(answer))
 
 
 def token_overlap_f1(gold: str, answer: str) -> float:

@@ -1,6 +1,7 @@
 """Endpoints that are compatible in their own way: what they say is read, fails its prompt, or is told in a sentence."""
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -228,3 +229,36 @@ def test_an_endpoint_that_cuts_prompts_silently_is_told(
     document = verdict("run", "--out", "out")
 
     assert len(rows) == noted(document)["prompts_cut"]
+
+
+def test_a_certificate_that_is_not_trusted_is_named_and_one_that_is_given_is_trusted(
+    case: Case, odd_endpoint: OddEndpoint, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = case("tls")
+    make = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=127.0.0.1"
+    subprocess.run([*make.split(), "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    odd_endpoint(folder, str(folder / "cert.pem"), str(folder / "key.pem"))
+    protocol = json.loads((folder / "shipworthy.yaml").read_text())
+    for model in protocol["models"].values():
+        model["base_url"] = model["base_url"].replace("http://", "https://")
+    (folder / "shipworthy.yaml").write_text(json.dumps(protocol))
+    code, _, said = told("run", "--out", "out")
+    monkeypatch.setenv("SSL_CERT_FILE", str(folder / "cert.pem"))
+    told("run", "--out", "trusted")
+
+    assert 2 == code
+    assert "the certificate of 127.0.0.1" in said and "SSL_CERT_FILE" in said
+    assert expected(folder) == texts(out="trusted")
+
+
+def test_an_azure_style_endpoint_is_asked_with_its_query_and_key(
+    case: Case, odd_endpoint: OddEndpoint, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = case("unread-field")
+    odd_endpoint(folder)
+    pointed_at(folder, "azure", query={"api-version": "2024-06-01"}, headers={"api-key": {"env": "AZURE_KEY"}})
+    monkeypatch.setenv("AZURE_KEY", "very-secret")
+    told("run", "--out", "out")
+
+    assert expected(folder) == texts()
+    assert not any(b"very-secret" in path.read_bytes() for path in Path("out").rglob("*") if path.is_file())

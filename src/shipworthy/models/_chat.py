@@ -2,14 +2,18 @@
 
 import asyncio
 import os
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
 
 from shipworthy.models._completions import Dialect
+from shipworthy.models._connection import hidden
 from shipworthy.models._failures import failure_of
 from shipworthy.models._retry import Failure
 from shipworthy.models._wire import Answer, Reply, answer_of
@@ -34,10 +38,16 @@ class ChatClient:
         timeout_s: float,
         stream: bool,
         proxy: str | None,
+        query: Mapping[str, str] | None = None,
+        secrets: tuple[str, ...] = (),
+        trusted: ssl.SSLContext | None = None,
     ) -> None:
         self._dialect = dialect
-        self._url = f"{base_url}{dialect.path}"
-        self._models_url = f"{base_url}/models"
+        asked = f"?{urlencode(query)}" if query else ""
+        self._url = f"{base_url}{dialect.path}{asked}"
+        self._models_url = f"{base_url}/models{asked}"
+        self._secrets = secrets
+        self._trusted: ssl.SSLContext | bool = trusted or True
         self._fixed = dict(fixed)
         self._headers = {"Content-Type": "application/json", "Accept": "application/json", **headers}
         self._timeout_s = timeout_s
@@ -62,6 +72,12 @@ class ChatClient:
         return await self._sent(body, whole)
 
     async def _sent(self, said: Mapping[str, Any], read: ReadStream) -> Answer | Failure:
+        outcome = await self._tried(said, read)
+        if isinstance(outcome, Failure) and self._secrets:
+            return replace(outcome, message=hidden(outcome.message, self._secrets))
+        return outcome
+
+    async def _tried(self, said: Mapping[str, Any], read: ReadStream) -> Answer | Failure:
         body = {**self._fixed, **said}
         started = time.perf_counter()
         try:
@@ -71,6 +87,8 @@ class ChatClient:
                 if not 200 <= response.status < 300:
                     return failure_of(response.status, response.headers, await response.read(), url=self._url)
                 return await read(response.content, started)
+        except aiohttp.ClientSSLError as error:
+            return Failure(kind="denied", message=_untrusted(error))
         except aiohttp.ConnectionTimeoutError:
             return Failure(kind="unavailable", message="cannot connect within a few seconds", timed_out=True)
         except TimeoutError:
@@ -96,7 +114,7 @@ class ChatClient:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=30),
+                connector=aiohttp.TCPConnector(limit=0, ssl=self._trusted, ttl_dns_cache=300, keepalive_timeout=30),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers=self._headers,
                 timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=min(CONNECT_S, self._timeout_s)),
@@ -110,6 +128,16 @@ async def _streamed(content: aiohttp.StreamReader, started: float) -> Answer | F
         if not reply.feed(data, time.perf_counter() - started):
             break
     return reply.answer(time.perf_counter() - started)
+
+
+def _untrusted(error: aiohttp.ClientSSLError) -> str:
+    said = str(getattr(error.os_error, "verify_message", "") or error.os_error)
+    if "WRONG_VERSION" in said.upper():
+        return f"{error.host}:{error.port} does not speak https; write http:// in base_url"
+    return (
+        f"the certificate of {error.host}:{error.port} is not trusted ({said}); where an authority of your own "
+        "signed it, export SSL_CERT_FILE with the path of that authority's certificate (PEM)"
+    )
 
 
 def _unreachable(error: Exception) -> str:

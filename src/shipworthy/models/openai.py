@@ -23,6 +23,7 @@ from shipworthy.errors import BackendError, BadInput
 from shipworthy.models._chat import ChatClient
 from shipworthy.models._choices import Scoring
 from shipworthy.models._completions import DIALECTS, Api
+from shipworthy.models._connection import Values, certificates, sent
 from shipworthy.models._crew import Crew
 from shipworthy.models._echo import GENERATES, Asked, Echo, no_echo
 from shipworthy.models._options import cost_usd, options_of
@@ -48,7 +49,8 @@ class Settings(Scoring):
     `concurrency` requests at most are in flight; `timeout_s` bounds one request, `start_s` the first sign of life;
     `dead_after` failures in a row, without an answer between them, mean that the endpoint is gone; `stream` asks for
     tokens as they come (gives `first_token_s`); `send_seed: false` for endpoints that refuse a seed; `proxy` is the URL
-    of a proxy. `mode` and the options after it, with `api: completions`, are those of `huggingface`: `choices` and
+    of a proxy; `headers` and `query` go with every request, a secret as `{env: NAME}`.
+    `mode` and the options after it, with `api: completions`, are those of `huggingface`: `choices` and
     `likelihood` score instead of generating, by prompts that come back with their log-probabilities (`echo`).
     """
 
@@ -62,6 +64,8 @@ class Settings(Scoring):
     stream: bool = False
     send_seed: bool = True
     proxy: str | None = None
+    headers: Values = {}
+    query: Values = {}
     mode: EndpointMode | Mapping[str, EndpointMode] = "generate"
 
 
@@ -80,6 +84,7 @@ class OpenAIBackend:
         *,
         rng: random.Random,
         echo: Echo = GENERATES,
+        named: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._name = name
@@ -100,6 +105,7 @@ class OpenAIBackend:
             "sampling": msgspec.json.encode(spec.sampling, order="sorted").decode(),
             "send_seed": str(settings.send_seed).lower(),
             **echo.identity,
+            **(named or {}),
         }
 
     @property
@@ -249,17 +255,27 @@ def load(
     for key in OURS:
         if key in spec.sampling:
             raise BadInput(f"model {name!r}: sampling may not set {key!r}; Shipworthy sets it, remove it there")
+    headers = sent(name, "headers", settings.headers, environ)
+    query = sent(name, "query", settings.query, environ)
+    authorization = _authorization(name, spec, environ)
+    if authorization and any(key.lower() == "authorization" for key in headers.values):
+        raise BadInput(f"model {name!r}: api_key_env and options.headers both set Authorization; remove one of them")
     client = ChatClient(
         base_url=base_url,
         dialect=DIALECTS[settings.api],
         fixed={"model": spec.model, **spec.sampling},
-        headers=_authorization(name, spec, environ),
+        headers={**headers.values, **authorization},
+        query=query.values,
+        secrets=(*headers.secrets, *query.secrets, *(value.split()[-1] for value in authorization.values())),
+        trusted=certificates(environ) if base_url.startswith("https:") else None,
         timeout_s=settings.timeout_s,
         stream=settings.stream,
         proxy=settings.proxy,
     )
     echo = Echo(settings, examples)
-    return OpenAIBackend(name, spec, client, settings, echo=echo, rng=random.Random(name))
+    return OpenAIBackend(
+        name, spec, client, settings, echo=echo, named={**headers.named, **query.named}, rng=random.Random(name)
+    )
 
 
 def _checked_url(name: str, spec: ModelSpec) -> str:
@@ -268,6 +284,8 @@ def _checked_url(name: str, spec: ModelSpec) -> str:
         raise BadInput(f"model {name!r}: the openai backend needs {missing!r} (for example https://api.openai.com/v1)")
     if not _is_address(spec.base_url):
         raise BadInput(f"model {name!r}: base_url {spec.base_url!r} is no http or https address")
+    if urlsplit(spec.base_url).query:
+        raise BadInput(f"model {name!r}: base_url has a query; write it under options.query, as `api-version: ...`")
     return spec.base_url.rstrip("/")
 
 

@@ -27,6 +27,7 @@ PROCESSES = frozenset(
             "cli/test_terminal.py",
             "data_checks/test_filter.py",
             "data_checks/test_resume.py",
+            "cases/test_speed.py",
         ),
         *("docs/test_documents.py", "docs/test_pictures.py", "evaluation/test_main_job.py"),
         *("evaluation_scoring/test_code.py", "evaluation_scoring/test_in_a_run.py", "evaluation_scoring/test_sql.py"),

@@ -73,6 +73,17 @@ def test_help_imports_no_command_and_nothing_heavy() -> None:
     assert "[]" == printed.strip().splitlines()[-1]
 
 
+def test_a_run_loads_no_part_of_scipy_that_takes_fifty_megabytes() -> None:
+    code = (
+        "import sys; import shipworthy.evaluation, shipworthy.gates; "
+        "print([m for m in ('scipy.stats', 'scipy.sparse', 'scipy.optimize', 'torch', 'pandas') if m in sys.modules])"
+    )
+
+    assert (
+        "[]" == subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    )
+
+
 def test_doctor_names_what_a_missing_feature_needs(capsys: pytest.CaptureFixture[str]) -> None:
     main(["doctor", "--json"])
 

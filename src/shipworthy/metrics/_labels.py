@@ -37,9 +37,8 @@ def label_in(text: str, labels: Sequence[str]) -> str | None:
     bare = _bare(plain).casefold()
     if not labels:
         return bare
-    for label in labels:
-        if _plain(label).strip().casefold() == bare:
-            return label
+    if (whole := _by_plain_form(tuple(labels)).get(bare)) is not None:
+        return whole
     found = {place.label for place in _places(plain, tuple(labels)) if _names(place)}
     return next(label for label in labels if _key(label) in found) if len(found) == 1 else None
 
@@ -61,6 +60,12 @@ def _bare(text: str) -> str:
 
 def _key(label: str) -> str:
     return re.sub(r"(?<=\w)[\s_-]+(?=\w)", " ", _plain(label).strip().casefold())
+
+
+@lru_cache(maxsize=4096)
+def _by_plain_form(labels: tuple[str, ...]) -> dict[str, str]:
+    """The first label of each plain form: looked up for every answer, however many labels there are."""
+    return {_plain(label).strip().casefold(): label for label in reversed(labels)}
 
 
 @lru_cache(maxsize=4096)

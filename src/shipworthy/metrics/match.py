@@ -4,6 +4,7 @@ import re
 import string
 import unicodedata
 from collections import Counter
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -101,7 +102,7 @@ class LabelOptions(Record):
     def gold(self, example: Example) -> str:
         """The gold label as it is declared. Raises: BadInput: it is none of `labels`."""
         text = label_of(example, self.field)
-        label = label_in(text, ()) if not self.labels else next((c for c in self.labels if _same(c, text)), None)
+        label = _declared(self.labels).get(_plain_label(text)) if self.labels else label_in(text, ())
         if label is None:
             raise BadInput(
                 f"the gold label {text!r} of example {example.id!r} is none of {', '.join(self.labels)}; "
@@ -128,8 +129,14 @@ class AccuracyOptions(LabelOptions):
         return (self.right(example, response), 1.0)
 
 
-def _same(one: str, other: str) -> bool:
-    return one.strip().casefold() == other.strip().casefold()
+def _plain_label(text: str) -> str:
+    return text.strip().casefold()
+
+
+@lru_cache(maxsize=64)
+def _declared(labels: tuple[str, ...]) -> dict[str, str]:
+    """The declared label behind each plain form, the first where two share one: looked up for every row."""
+    return {_plain_label(label): label for label in reversed(labels)}
 
 
 def accuracy(options: AccuracyOptions) -> Metric:

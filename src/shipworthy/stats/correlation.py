@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
-from scipy.stats import rankdata
 
 from shipworthy.stats._types import Floats, Ints
+from shipworthy.stats.ranks import ranks
 
 Kind = Literal["pearson", "spearman", "kendall"]
 _NEARLY_ONE = 1 - 1e-12
@@ -77,7 +77,7 @@ def codes(names_N: Sequence[Hashable]) -> Ints:
 
 def _moments(kind: Kind) -> Sums:
     def sums(one: Floats, other: Floats, group_of_N: Ints, cluster_of_N: Ints) -> tuple[float, Floats]:
-        sides = [rankdata(side) if kind == "spearman" else side for side in (one, other)]
+        sides = [ranks(side) if kind == "spearman" else side for side in (one, other)]
         x, y = (side - _mean_of_group(side, group_of_N) for side in sides)
         rows_NK = np.column_stack([x * y, x * x, y * y])
         by_GK = np.array([np.bincount(cluster_of_N, weights=column) for column in rows_NK.T]).T

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln, ndtr, stdtr
 
 from shipworthy.stats._types import Floats
+from shipworthy.stats.ranks import ranks
 
 UNLIKELY = 0.01
 """Two-sided p below which gaps are called uneven; random ones are called so in about one of a hundred."""
@@ -68,8 +69,8 @@ def _choose(n: int, k: NDArray[np.int64]) -> Floats:
 
 
 def _rank_sum(other_N: Floats, lacks_N: NDArray[np.bool_]) -> float:
-    _, code, size = np.unique(other_N, return_inverse=True, return_counts=True)
-    ranks_N = (np.cumsum(size) - (size - 1) / 2)[code.reshape(-1)]
+    size = np.unique(other_N, return_counts=True)[1]
+    ranks_N = ranks(other_N)
     n, few = len(other_N), int(lacks_N.sum())
     expected = few * (n + 1) / 2
     ties = float((size**3 - size).sum()) / (n * (n - 1))

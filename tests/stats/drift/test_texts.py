@@ -6,11 +6,12 @@ from scipy import stats
 from scipy.spatial import cKDTree
 
 from shipworthy.stats.drift._draws import label_draws
-from shipworthy.stats.drift._ranks import auc, ranks
+from shipworthy.stats.drift._ranks import auc
 from shipworthy.stats.drift._words import presence
 from shipworthy.stats.drift.classifier import row_classifier, text_classifier
 from shipworthy.stats.drift.embedding import _nearest, mmd, novelty
 from shipworthy.stats.drift.vocabulary import vocabulary
+from shipworthy.stats.ranks import ranks
 
 RNG = np.random.default_rng
 SUBJECTS = ["invoice", "parcel", "refund", "address", "password", "delivery"]

@@ -1,4 +1,4 @@
-"""Is a score higher on the current side? Ranks with ties, and the area under the curve."""
+"""Is a score higher on the current side? The area under the curve."""
 
 import math
 
@@ -6,13 +6,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from shipworthy.stats._types import Floats, Ints
-
-
-def ranks(values_N: Floats) -> Floats:
-    """(N,) mid-ranks from 1 to N; equal values share the mean of theirs."""
-    _, code, count = np.unique(values_N, return_inverse=True, return_counts=True)
-    last = np.cumsum(count)
-    return np.asarray((last - (count - 1) / 2)[code])
+from shipworthy.stats.ranks import ranks
 
 
 def auc(reference_N: Floats, current_M: Floats) -> tuple[float, float]:

@@ -7,8 +7,9 @@ from shipworthy.records import Effect
 from shipworthy.stats._types import Floats
 from shipworthy.stats.drift import _power
 from shipworthy.stats.drift._draws import DRAWS, label_draws, permutation_p, some, squarable
-from shipworthy.stats.drift._ranks import halves, ranks
+from shipworthy.stats.drift._ranks import halves
 from shipworthy.stats.drift.types import MIN_ROWS, Measured, untested
+from shipworthy.stats.ranks import ranks
 
 _MMD_ROWS = 1_000
 _NOVELTY_ROWS = 4_000

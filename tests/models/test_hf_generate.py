@@ -250,18 +250,20 @@ def _soft(folder: Path, kind: str) -> Path:
         "prompt": peft.PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=5),
         "p": peft.PromptEncoderConfig(task_type="CAUSAL_LM", num_virtual_tokens=5, encoder_hidden_size=16),
         "prefix": peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=5),
+        "adaption": peft.AdaptionPromptConfig(task_type="CAUSAL_LM", adapter_len=4, adapter_layers=2),
     }[kind]
     soft = peft.get_peft_model(network, config)
     with torch.no_grad():
-        for parameter in soft.prompt_encoder.parameters():
-            parameter.copy_(torch.randn_like(parameter) * 0.3)
+        for name, parameter in soft.named_parameters():
+            if "prompt" in name or "adaption" in name:
+                parameter.copy_(torch.randn_like(parameter) * 0.3)
     soft.save_pretrained(folder)
     made.edit(folder / "adapter_config.json", base_model_name_or_path=str(story.MODEL))
     return folder
 
 
 @pytest.mark.parametrize("merge", [True, False])
-@pytest.mark.parametrize("kind", ["prompt", "p", "prefix"])
+@pytest.mark.parametrize("kind", ["prompt", "p", "prefix", "adaption"])
 def test_an_answer_of_a_soft_prompt_does_not_depend_on_its_batch(tmp_path: Path, kind: str, merge: bool) -> None:
     rows = _rows(choices=["red", "a large answer", "5"])
     folder = _soft(tmp_path / "soft", kind)

@@ -242,6 +242,52 @@ def test_a_new_adapter_s_settings_that_are_switched_off_are_no_hindrance(tmp_pat
     assert open_model(story.MODEL, made.adapter(tmp_path / "a", of_tomorrow=False, and_another=[]))
 
 
+def _made_by_peft(folder: Path, *, embeddings: bool = False, **how: Any) -> Path:
+    import peft
+    import transformers
+
+    torch.manual_seed(1)
+    network = transformers.AutoModelForCausalLM.from_pretrained(story.MODEL, dtype=torch.float32)
+    targets = {"target_modules": ["q_proj", "v_proj"], **how}
+    made_ = peft.get_peft_model(network, peft.LoraConfig(task_type="CAUSAL_LM", **targets))
+    with torch.no_grad():
+        for name, parameter in made_.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(std=0.05)
+    made_.save_pretrained(folder, save_embedding_layers=embeddings)
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "how",
+    [{"use_dora": True}, {"modules_to_save": ["lm_head"]}, {"layers_to_transform": [1, 2]}, {"use_rslora": True},
+     {"trainable_token_indices": [3, 4]}, {"rank_pattern": {"q_proj": 4}}, {"target_modules": "all-linear"}],
+)  # fmt: skip
+def test_what_peft_itself_saves_loads_merged_and_apart_and_answers_alike(tmp_path: Path, how: dict[str, Any]) -> None:
+    folder = _made_by_peft(tmp_path / "a", **how)
+    ids = torch.tensor([[5, 6, 7]])
+    merged, apart = (open_model(story.MODEL, folder, merge=merge) for merge in (True, False))
+    with torch.inference_mode(), merged.network() as one, apart.network() as other:
+        assert torch.allclose(one(ids).logits, other(ids).logits, atol=1e-3)
+        assert not torch.allclose(one(ids).logits, open_model(story.MODEL, None).base.network(ids).logits, atol=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("how", "embeddings"),
+    [({"init_lora_weights": "pissa"}, False), ({"init_lora_weights": "olora"}, False),
+     ({"target_modules": ["q_proj", "embed_tokens"]}, True)],
+)  # fmt: skip
+def test_an_adapter_that_writes_into_its_base_shares_it_with_nobody(
+    tmp_path: Path, how: dict[str, Any], embeddings: bool
+) -> None:
+    folder = _made_by_peft(tmp_path / "a", embeddings=embeddings, **how)
+
+    assert "changes weights of the base itself" in _refused(story.MODEL, folder, merge=False)
+    assert open_model(story.MODEL, folder)
+
+
 # --- Identity ---------------------------------------------------------------------------------------------------------
 
 

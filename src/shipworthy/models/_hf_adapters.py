@@ -80,10 +80,21 @@ def put_on(network: Any, lora: Path, name: str) -> Any:
 def merged(network: Any, lora: Path) -> Any:
     """The network with the adapter's changes in its own weights. Raises: as `put_on`, and for a soft prompt."""
     on_it = put_on(network, lora, "default")
-    if on_it.peft_config["default"].is_prompt_learning:
+    if not mergeable(on_it, "default"):
         raise BackendError(f"{lora}: is a soft prompt, which cannot be merged into weights, as this needs")
-    with quiet():
-        return on_it.merge_and_unload().eval()
+    return folded(on_it, lora)
+
+
+def mergeable(network: Any, name: str) -> bool:
+    """Whether an adapter changes weights; a soft prompt stands before the text, or beside the attention."""
+    config = network.peft_config[name]
+    return not (config.is_prompt_learning or config.is_adaption_prompt)
+
+
+def folded(network: Any, lora: Path) -> Any:
+    """The network with its adapter in its own weights. Raises: BackendError: peft cannot merge this one."""
+    with said_of(lora, "this adapter cannot be merged into its base"), quiet():
+        return network.merge_and_unload().eval()
 
 
 def _config(lora: Path) -> Any:

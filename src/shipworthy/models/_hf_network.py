@@ -15,10 +15,10 @@ from typing import Any, Literal
 from weakref import WeakValueDictionary
 
 from shipworthy.errors import BackendError, MissingExtra
-from shipworthy.models._hf_adapters import put_on, refuse_foreign
+from shipworthy.models._hf_adapters import folded, mergeable, put_on, refuse_foreign
 from shipworthy.models._hf_files import adapter_digest, weights_digest
 from shipworthy.models._hf_kinds import refuse_unless_it_writes
-from shipworthy.models._hf_load import network_of, quiet, tokenizer_of, tokenizer_with
+from shipworthy.models._hf_load import listed, network_of, quiet, tokenizer_of, tokenizer_with
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 Quantised = Literal["none", "8bit", "4bit"]
@@ -92,10 +92,10 @@ def open_model(
     with quiet():
         on_it = put_on(copy.deepcopy(base.network), lora, "default")
         virtual = _virtual_tokens(on_it, "default")
-        if virtual:  # there is nothing to merge: a soft prompt stands before the text
+        if not mergeable(on_it, "default"):
             alone = Base(on_it, tokenizer, base.weights_sha256, {adapter_digest(lora): "default"})
             return Loaded(alone, tokenizer, "default", virtual)
-        return Loaded(Base(on_it.merge_and_unload().eval(), tokenizer, base.weights_sha256), tokenizer)
+        return Loaded(Base(folded(on_it, lora), tokenizer, base.weights_sha256), tokenizer)
 
 
 def _files(model: Path) -> tuple[tuple[str, int, int], ...]:
@@ -161,9 +161,32 @@ def _added(base: Base, lora: Path) -> str:
     if digest not in base.adapters:
         name = f"adapter_{digest[:12]}"
         with base.lock:
+            before = _marks(base.network)
             base.network = put_on(base.network, lora, name)
+            _refuse_changed(lora, before)
         base.adapters[digest] = name
     return base.adapters[digest]
+
+
+def _marks(network: Any) -> dict[str, tuple[Any, float]]:
+    """Every parameter with the sum of its numbers: peft also writes past torch's own count of changes."""
+    import torch
+
+    with torch.inference_mode():
+        return {name: (one, float(one.sum(dtype=torch.float64))) for name, one in network.named_parameters()}
+
+
+def _refuse_changed(lora: Path, before: dict[str, tuple[Any, float]]) -> None:
+    """Raises: BackendError: an adapter wrote into the base that others answer with (PiSSA, biases, embeddings)."""
+    import torch
+
+    with torch.inference_mode():
+        changed = [name for name, (one, was) in before.items() if float(one.sum(dtype=torch.float64)) != was]
+    if changed:
+        raise BackendError(
+            f"{lora}: this adapter changes weights of the base itself ({listed(sorted(changed))}), so no other model "
+            "may share that base; leave `merge: false` out for it"
+        )
 
 
 def _virtual_tokens(network: Any, name: str) -> int:

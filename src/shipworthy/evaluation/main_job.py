@@ -15,6 +15,8 @@ import numpy as np
 from shipworthy import records
 from shipworthy.errors import BadInput, ShipworthyError
 from shipworthy.evaluation.comparable import facts
+from shipworthy.evaluation.load import SETTING as LOAD
+from shipworthy.evaluation.load import steps, timed
 from shipworthy.evaluation.observe import observe
 from shipworthy.evaluation.prepare import (
     EVERYTHING,
@@ -154,6 +156,7 @@ def question_of(promised: Protocol, locked: Manifest, warnings: tuple[records.Wa
         slices=tuple(sorted({column for spec in promised.datasets.values() for column in spec.slices})),
         published={name: spec.published for name, spec in promised.models.items() if spec.published},
         facts=facts(promised, locked, metrics),
+        loads=locked.settings.get(LOAD, {}),
         warnings=warnings,
         planning=promised.planning,
         texts_read=True,
@@ -208,9 +211,16 @@ def _ask(prepared: Prepared, folder: RunFolder, within: Surroundings) -> list[_L
         backends=prepared.backends,
         seeds=prepared.protocol.seeds,
         budget=prepared.protocol.budget,
+        warm_up={name: spec.warm_up for name, spec in prepared.protocol.models.items() if spec.warm_up},
+        in_step=steps(prepared.protocol, _identities(prepared), prepared.metrics),
     )
-    gaps = asyncio.run(ask(plan, folder, report=within.report, cache=within.cache))
+    cache = None if timed(prepared.protocol, prepared.metrics) else within.cache  # seconds of another run are no answer
+    gaps = asyncio.run(ask(plan, folder, report=within.report, cache=cache))
     return [_Lack(gap.missing, f"{gap.missing} of {planned} answers of {gap.model}", gap.reason) for gap in gaps]
+
+
+def _identities(prepared: Prepared) -> dict[str, Mapping[str, str]]:
+    return {name: backend.identity for name, backend in prepared.backends.items()}
 
 
 def _scored(prepared: Prepared, folder: RunFolder, told: list[records.Warning]) -> Scores:

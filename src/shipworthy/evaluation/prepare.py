@@ -13,6 +13,8 @@ import msgspec
 from shipworthy import metrics, models, protocol
 from shipworthy.errors import BadInput, ProtocolError, Refused
 from shipworthy.evaluation import scoring
+from shipworthy.evaluation.load import SETTING as LOAD
+from shipworthy.evaluation.load import loads
 from shipworthy.evaluation.observe import refuse_unscorable
 from shipworthy.evaluation.prompts import render
 from shipworthy.evaluation.recordings import recordings
@@ -219,6 +221,7 @@ def manifest(prepared: Prepared, *, run_id: str, now: datetime) -> Manifest:
             "purpose": prepared.purpose,
             "rules_sha256": prepared.rules_sha256,
             "scorers": step.identities(prepared.scorers),
+            LOAD: loads(promised, {name: b.identity for name, b in prepared.backends.items()}, prepared.metrics),
         }
         | ({SETTING: msgspec.to_builtins(prepared.training.print)} if prepared.training else {})
         | ({OCCASION: prepared.when} if prepared.when else {}),

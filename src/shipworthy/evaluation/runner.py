@@ -24,6 +24,7 @@ import msgspec
 
 from shipworthy.errors import BackendError
 from shipworthy.evaluation.budget import Purse
+from shipworthy.evaluation.pace import Pace
 from shipworthy.evaluation.pending import Key, Parcel, Pending, key_of, refuse_doubles
 from shipworthy.evaluation.progress import Meter, Report
 from shipworthy.evaluation.prompts import digest
@@ -55,6 +56,10 @@ class Plan:
     backends: Mapping[str, Backend]
     seeds: Sequence[int] = (0,)
     budget: Budget = field(default_factory=Budget)
+    warm_up: Mapping[str, int] = field(default_factory=dict)
+    """Model -> how many requests it gets first whose answers are thrown away."""
+    in_step: Mapping[str, int] = field(default_factory=dict)
+    """Endpoint -> how many prompts it is given before it waits for the others that stand here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,7 @@ class _Runner:
         self._purse = Purse(plan.budget, requests=history.requests, cost_usd=history.cost_usd)
         self._meter = Meter(len(plan.prompts) * len(plan.backends) * len(plan.seeds), report, clock)
         self._meter.skip(sum(tally.answered for tally in self._tallies.values()), history.cost_usd)
+        self._pace = Pace(0)
         self._jobs = [
             _Job(model, plan.backends[model], seed, pending, _remote(plan.backends[model]))
             for (model, seed), pending in history.pending.items()
@@ -142,8 +148,11 @@ class _Runner:
         jobs = [job for job in self._jobs if job.pending]
         remote = _by_model(job for job in jobs if job.remote)
         await self._prove([model_jobs[0] for model_jobs in remote])
+        await _all([self._warm_up(model_jobs[0]) for model_jobs in remote])
+        self._pace = Pace(sum(model_jobs[0].model in self._plan.in_step for model_jobs in remote))
         await _all([self._model(model_jobs) for model_jobs in remote])
         for model_jobs in _by_model(job for job in jobs if not job.remote):
+            await self._warm_up(model_jobs[0])
             await self._model(model_jobs)
             await model_jobs[0].backend.close()
         return list(self._gaps())
@@ -168,6 +177,23 @@ class _Runner:
                 self._take(job, response)
             self._settle(job, parcel)
 
+    async def _warm_up(self, job: _Job) -> None:
+        """Requests whose answers count for nothing but their price; where the budget has none left, none are sent."""
+        wanted = min(self._plan.warm_up.get(job.model, 0), len(self._plan.prompts))
+        size = self._purse.take(wanted) if job.remote and wanted else wanted
+        if not size or not job.pending:
+            return
+        responses = job.backend.answer(self._plan.prompts[-size:], seed=job.seed)
+        try:
+            async for response in responses:
+                if job.remote:
+                    self._purse.pay(response.cost_usd or 0.0)
+        except BackendError as error:
+            self._tallies[job.model].last_error = str(error)  # the first counted request says whether it is there
+        finally:
+            if isinstance(responses, AsyncGenerator):
+                await responses.aclose()
+
     async def _model(self, jobs: Sequence[_Job]) -> None:
         """Ask one model everything that is pending, seed by seed; remember why when it stops."""
         tally = self._tallies[jobs[0].model]
@@ -175,13 +201,23 @@ class _Runner:
             for job in jobs:
                 while job.pending and not tally.stopped:
                     await self._parcel(job, tally)
+                    await self._keep_pace(job)
         except BackendError as error:
             if not tally.answered:
                 raise
             tally.stopped = str(error)
+        finally:
+            if jobs[0].model in self._plan.in_step and jobs[0].remote:
+                self._pace.leave()
+
+    async def _keep_pace(self, job: _Job) -> None:
+        """Wait until every endpoint whose seconds are compared has answered as many prompts."""
+        if job.remote and job.model in self._plan.in_step:
+            await self._pace.together()
 
     async def _parcel(self, job: _Job, tally: _Tally) -> None:
-        size = self._purse.take(len(job.pending)) if job.remote else len(job.pending)
+        wanted = min(len(job.pending), self._plan.in_step.get(job.model, len(job.pending)))
+        size = self._purse.take(wanted) if job.remote else wanted
         if not size:
             tally.stopped = self._purse.reason()
             return

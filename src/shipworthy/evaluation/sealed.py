@@ -94,7 +94,13 @@ def _said(sight: Sight, alpha: float, judged_at: Callable[[float], Verdict]) -> 
         return f"{head}: nothing was chosen by it before"
     wide = widened_alpha(alpha, sight.used)
     limits = "; ".join(_limits(sight.dataset, judged_at(wide)))
-    return f"{head}: when all looks count, alpha {alpha:g} becomes {wide:.3g} and its gates read: {limits or 'nothing'}"
+    spent = "; the budget is spent: draw a fresh sample of the sealed pool and seal it" if _spent(sight) else ""
+    read = f"alpha {alpha:g} becomes {wide:.3g} and its gates read: {limits or 'nothing'}"
+    return f"{head}: when all looks count, {read}{spent}"
+
+
+def _spent(sight: Sight) -> bool:
+    return sight.used >= sight.budget
 
 
 def _limits(dataset: str, verdict: Verdict) -> Iterator[str]:

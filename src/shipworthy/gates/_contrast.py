@@ -44,6 +44,7 @@ class Contrast:
         effects: standardised size of the gain, None where there is none.
         worth_S: independent examples that the mean of a bounded score rests on, for what unseen answers can cost; None
             where no such bound is kept.
+        unmissed_S: what one wrong row could cost a value that no redraw changes, times n; NaN where redraws differ.
         changed_S: examples on which the models differ, for the warning about few; NaN where it means nothing.
     """
 
@@ -63,6 +64,7 @@ class Contrast:
     effective_S: Floats
     worth_S: Floats | None = None
     lasting: float = 0.0
+    unmissed_S: Floats | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "p_at_least", cache(self.p_at_least))  # asked cell by cell, the same few limits

@@ -4,6 +4,7 @@ from math import ceil
 
 import numpy as np
 
+from shipworthy.gates._contrast import Contrast
 from shipworthy.gates._rule_cells import GRAVE_ALPHA, GRAVE_MARGINS, Cell, within_limit
 from shipworthy.stats.power import examples_binary, examples_flawless, examples_for, examples_rate
 from shipworthy.stats.refusal import MIN_CLUSTERS, SKEW_SAFE_N
@@ -85,6 +86,8 @@ class _Plan:
         if self._found.method == "clopper_pearson":
             limit = abs(threshold)
             return examples_rate(_believed(abs(truth), limit, n), limit, alpha=alpha, power=power)
+        if (missed := _unmissed(self._found, self._cell.index, gap, alpha)) is not None:
+            return missed
         shown = examples_for(gap, self._variance, alpha=alpha, power=power, lasting=self._found.lasting)
         return None if shown is None else max(shown, self._unseen(truth, gap, alpha))
 
@@ -96,6 +99,14 @@ class _Plan:
         worth = max(float(self._found.worth_S[self._cell.index]), 1.0)
         plain = examples_flawless(max(1 - gap / max(truth - least, gap), 0.0), alpha=alpha) or 0
         return ceil(plain * float(self._found.n_S[self._cell.index]) / worth)
+
+
+def _unmissed(found: Contrast, index: int, gap: float, alpha: float) -> int | None:
+    """n at which a value that no redraw changes is shown, if nothing else is met; None where redraws differ."""
+    if found.unmissed_S is None or not np.isfinite(found.unmissed_S[index]):
+        return None
+    plain = examples_flawless(max(1 - gap / float(found.unmissed_S[index]), 0.0), alpha=alpha)
+    return None if plain is None else ceil(plain * float(found.n_S[index]) / max(float(found.clusters_S[index]), 1.0))
 
 
 def _believed(rate: float, limit: float, n: float) -> float:

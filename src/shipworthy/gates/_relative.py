@@ -18,6 +18,7 @@ from shipworthy.gates._resampled import corpus, rank
 from shipworthy.metrics.types import Floats, Metric, Weights
 from shipworthy.stats.quantiles import weighted_quantile
 from shipworthy.stats.ratio import ratio_limits
+from shipworthy.stats.refusal import few_clusters
 
 
 def relative_to_baseline(
@@ -90,7 +91,8 @@ def _fieller(found: Contrast, pair: Pair, cells: Cells, alpha: float) -> Contras
 
 def _only_size(found: Contrast) -> tuple[str | None, ...]:
     """What is refused for its size alone; the shape that counts is that of the residuals of the ratio."""
-    return tuple(why if why and "too few" in why else None for why in found.refused)
+    sizes = zip(found.refused, found.clusters_S, found.effective_S, strict=True)
+    return tuple(why and few_clusters(int(count), float(weigh)) and why for why, count, weigh in sizes)
 
 
 def _part(pair: Pair, rows_n: Ints) -> Pair:

@@ -9,6 +9,7 @@ from shipworthy.gates._cells import Cells, effective_of, sizes_of
 from shipworthy.gates._contrast import Contrast, Spread, too_small
 from shipworthy.gates._few_changes import with_few_changes
 from shipworthy.gates._pairs import Ints, Pair
+from shipworthy.gates._still import bounded_where_still
 from shipworthy.metrics.types import Floats, Weights
 from shipworthy.records import Method
 from shipworthy.stats._weights import multinomial_weights
@@ -41,7 +42,9 @@ def corpus(pair: Pair, cells: Cells, alpha: float, draws: int, rng: np.random.Ge
     drawn = np.concatenate([both(sums)[:, cells.keep_S] for sums in draw_chunks(units, n_draws=wanted, rng=rng)])
     observed = both(units.totals)[cells.keep_S]
     found = _contrast(pair, cells, "cluster_bootstrap", alpha, observed, drawn)
-    return found if pair.base_NK is None else with_few_changes(found, pair, cells, units.totals[cells.keep_S], alpha)
+    if pair.base_NK is None:
+        return bounded_where_still(found, pair, cells, alpha)
+    return with_few_changes(found, pair, cells, units.totals[cells.keep_S], alpha)
 
 
 def rank(pair: Pair, cells: Cells, alpha: float, draws: int, rng: np.random.Generator) -> Contrast:
@@ -58,7 +61,9 @@ def rank(pair: Pair, cells: Cells, alpha: float, draws: int, rng: np.random.Gene
         observed.append([float(summarize(part, np.ones((1, len(rows))))[0]) for part in parts])
         drawn.append(_rank_draws(parts, summarize, unit_n, n_units, draws, rng))
     found = _contrast(pair, cells, "cluster_bootstrap", alpha, np.array(observed), _aligned(drawn))
-    return found if pair.base_NK is None else with_few_changes(found, pair, cells, None, alpha)
+    if pair.base_NK is None:
+        return bounded_where_still(found, pair, cells, alpha)
+    return with_few_changes(found, pair, cells, None, alpha)
 
 
 def quantiles(pair: Pair, cells: Cells, alpha: float, draws: int, rng: np.random.Generator) -> Contrast:
@@ -69,7 +74,8 @@ def quantiles(pair: Pair, cells: Cells, alpha: float, draws: int, rng: np.random
     groups = cells.rows()
     ours = _order_statistics(pair, ours_N, q, groups, alpha, draws, rng)
     if pair.base_NK is None:
-        return _quantile_alone(pair, cells, ours, groups, q)
+        alone = _quantile_alone(pair, cells, ours, groups, q)
+        return alone if pair.independent else bounded_where_still(alone, pair, cells, alpha)
     base_N = pair.base_NK[:, 0]
     base = _order_statistics(pair, base_N, q, groups, alpha, draws, rng)
     sign = 1.0 if pair.metric.better == "higher" else -1.0

@@ -7,6 +7,7 @@ import numpy as np
 
 from shipworthy.gates._compare import Comparison
 from shipworthy.gates._coverage import diluted, missing_refused, uneven_refused
+from shipworthy.gates._load import other_load
 from shipworthy.gates.question import CENSUS, Question, Rule
 from shipworthy.records import Outcome
 from shipworthy.stats.power import design_effect_of, examples_binary, examples_flawless, examples_for
@@ -60,14 +61,16 @@ class Judged:
 def cell_of(question: Question, rule: Rule, comparison: Comparison, index: int, name: dict[str, str] | None) -> Cell:
     """The rule on the whole (index 0, no name) or on one slice; size alone says whether a slice gates."""
     found = comparison.contrast
-    census = not rule.compares and question.role_of(rule.metric) in CENSUS
+    fixed = question.role_of(rule.metric) in CENSUS
+    same = fixed and nothing_differs(rule, comparison, index)
+    census = same or (fixed and not rule.compares)
     needed = 0 if name is None or census else size_to_gate(question, rule, comparison)
     large = found.n_S[index] >= needed and (
         census or few_clusters(int(found.clusters_S[index]), float(found.effective_S[index])) is None
     )
     refused = None if census else found.refused[index]
-    passes = _passes(rule, comparison, index, census=census)
-    refused = withheld(question, rule, comparison, index, passes=passes) or refused
+    passes = same or _passes(rule, comparison, index, census=census)
+    refused = other_load(question, rule) or withheld(question, rule, comparison, index, passes=passes) or refused
     return Cell(
         rule=rule,
         comparison=comparison,
@@ -76,10 +79,17 @@ def cell_of(question: Question, rule: Rule, comparison: Comparison, index: int, 
         census=census,
         gates=name is None or bool(large),
         refused=refused,
-        p_fail=_p_fail(rule, comparison, index, census=census),
+        p_fail=1.0 if same else _p_fail(rule, comparison, index, census=census),
         passes=refused is None and passes,
         needed_to_gate=needed,
     )
+
+
+def nothing_differs(rule: Rule, comparison: Comparison, index: int) -> bool:
+    """A margin of 0 over a fixed list of cases on which no answer scores otherwise than the baseline's: nothing was
+    lost, and there is nothing to generalise to."""
+    changed = comparison.contrast.changed_S[index]
+    return rule.kind == "non_inferior" and rule.limit == 0 and bool(changed == 0)
 
 
 def withheld(question: Question, rule: Rule, comparison: Comparison, index: int, *, passes: bool) -> str | None:

@@ -9,6 +9,7 @@ import numpy as np
 from shipworthy import records
 from shipworthy.gates._compare import Comparison
 from shipworthy.gates._coverage import counted, counted_as, lacking, uneven
+from shipworthy.gates._load import other_load
 from shipworthy.gates._pairs import carries
 from shipworthy.gates._rule_cells import Cell, Judged
 from shipworthy.gates.question import Question
@@ -44,6 +45,7 @@ def before(question: Question, evidence: Sequence[Evidence], cells: Sequence[Cel
         chain.from_iterable(_about(question, comparison) for comparison in comparisons),
         _small_slices(cells),
         _not_comparable(question, comparisons),
+        _other_load(question, cells),
         _single_seed(question, evidence),
         _gate_count(question),
     )
@@ -222,6 +224,12 @@ def _not_comparable(question: Question, comparisons: Sequence[Comparison]) -> It
             if not _same(ours[key], theirs[key]):
                 text = f"{question.candidate} and {baseline} differ in {key}: {ours[key]!r} against {theirs[key]!r}"
                 yield _notice("not_comparable", text, 1)
+
+
+def _other_load(question: Question, cells: Sequence[Cell]) -> Iterator[Notice]:
+    for rule in {cell.rule.name: cell.rule for cell in cells}.values():
+        if (why := other_load(question, rule)) is not None:
+            yield _notice("not_comparable", why, 1, rule.metric)
 
 
 def _same(one: str, other: str) -> bool:

@@ -6,9 +6,12 @@ from dataclasses import replace
 import numpy as np
 
 from shipworthy.gates import checks
+from shipworthy.gates._baseline_too import baseline_too
 from shipworthy.gates._compare import Comparison, compare_all
+from shipworthy.gates._contrast import Spread
 from shipworthy.gates._coverage import counted_as
 from shipworthy.gates._defaults import difficulty_findings, monitored_rules, trivial_rules
+from shipworthy.gates._load import measured_under
 from shipworthy.gates._outcomes import all_cells, decide
 from shipworthy.gates._pairs import Rows
 from shipworthy.gates._rule_cells import Cell, Judged
@@ -37,7 +40,8 @@ def judge(question: Question, evidence: Sequence[Evidence], *, rng: np.random.Ge
     notices = checks.before(question, evidence, cells)
     judged = [_required(one, notices) for one in decide(question, cells)]
     decision = _decision(judged)
-    findings = [_finding(question, one) for one in judged]
+    too = baseline_too(question, rows, judged, rng)
+    findings = [_finding(question, one, too.get(id(one.cell), "")) for one in judged]
     notices += checks.after(judged)
     return Verdict(
         verdict=decision,
@@ -78,12 +82,12 @@ def _shown(judged: Sequence[Judged]) -> bool:
     return all(one.outcome == "pass" for one in judged if one.cell.gates)
 
 
-def _finding(question: Question, judged: Judged) -> Finding:
+def _finding(question: Question, judged: Judged, too: str) -> Finding:
     cell, found, index = judged.cell, judged.cell.comparison.contrast, judged.cell.index
     rule, metric = cell.rule, question.metrics[cell.rule.metric]
     ours = _interval(cell)
     base = found.base.at(index, refused=not cell.judged) if found.base else None
-    gain = found.gain.at(index, refused=not cell.judged) if found.gain else None
+    gain = _as_it_is(found.gain, cell) if found.gain else None
     sign = rule.kind == "at_most"
     worse, better = (found.p_at_most, found.p_at_least) if sign else (found.p_at_least, found.p_at_most)
     null = 0.0 if rule.compares else rule.limit
@@ -109,7 +113,10 @@ def _finding(question: Question, judged: Judged) -> Finding:
         outcome=judged.outcome,
         margin=rule.limit,
         n_needed=judged.n_needed,
-        because=because(judged, gain or ours, ours, base, metric.unit) + _counted_as(question, cell),
+        because=because(judged, gain or ours, ours, base, metric.unit)
+        + too
+        + _counted_as(question, cell)
+        + measured_under(question, rule),
         unit=metric.unit,
         better=metric.better,
         margin_kind="relative" if rule.relative else "absolute",
@@ -122,10 +129,14 @@ def _counted_as(question: Question, cell: Cell) -> str:
 
 
 def _interval(cell: Cell) -> Interval:
-    ours = cell.comparison.contrast.ours
+    return _as_it_is(cell.comparison.contrast.ours, cell)
+
+
+def _as_it_is(spread: Spread, cell: Cell) -> Interval:
+    """Over a fixed list of cases the value itself, else with its limits."""
     if not cell.census:
-        return ours.at(cell.index, refused=not cell.judged)
-    value = float(ours.value_S[cell.index])
+        return spread.at(cell.index, refused=not cell.judged)
+    value = float(spread.value_S[cell.index])
     return Interval(value=value, low=value, high=value)
 
 

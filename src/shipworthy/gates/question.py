@@ -38,6 +38,7 @@ class Question:
         published: model -> metric -> number from a paper; only unpaired comparison is possible with it.
         facts: model -> what must be alike for a fair comparison: "prompt", "tokenizer", "precision", "batch_size",
             "scorer", ... -> any printable value. "temperature" above 0 asks for several seeds.
+        loads: model -> under what its seconds were measured ("measured", "in flight", "order", "batch", "warm-up").
         warnings: what the readers of the data have already seen.
         texts_read: the answers themselves were looked at, so `constant_output` is known from them and not from scores.
         planning: what is believed before the results, for the size a slice needs before it can gate.
@@ -53,6 +54,7 @@ class Question:
     slices: tuple[str, ...] = ()
     published: Mapping[str, Mapping[str, PublishedNumber]] = field(default_factory=dict)
     facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    loads: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     warnings: tuple[records.Warning, ...] = ()
     planning: Planning = field(default_factory=Planning)
     texts_read: bool = False

@@ -144,6 +144,13 @@ class ModelSpec(Record):
     ] = None
     options: Annotated[dict[str, Any], Meta(description="Options of the backend itself.")] = {}
     sampling: Annotated[dict[str, Any], Meta(description="temperature, max_tokens, stop and the like.")] = {}
+    warm_up: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Requests sent first whose answers are thrown away: no cold start.",
+        ),
+    ] = 0
     usd_per_million_input: Annotated[NotNegative | None, Meta(description="Price of a million prompt tokens.")] = None
     usd_per_million_output: Annotated[NotNegative | None, Meta(description="Price of a million answer tokens.")] = None
     published: Annotated[dict[str, PublishedNumber], Meta(description="Published numbers by metric.")] = {}

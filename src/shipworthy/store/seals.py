@@ -101,8 +101,9 @@ def _allow(found: Seal, about: Sequence[Entry], one: Look) -> None:
         raise _SeenByThisRun(one.run_id)
     if len(earlier) >= found.budget:
         raise Refused(
-            f"the sealed test set {found.name!r} was looked at {len(earlier)} times, its whole budget; "
-            "collect new rows and seal them"
+            f"the sealed test set {found.name!r} was looked at {len(earlier)} times, its whole budget; draw a fresh "
+            f"sample of rows that no run has seen from the pool behind {found.path or found.name}, seal it with "
+            "`shipworthy data seal FILE --budget N`, and name it in the protocol"
         )
 
 

@@ -111,3 +111,8 @@ def test_a_leaderboard_and_outputs_are_told_by_name(tmp_path: Path) -> None:
         _read(tmp_path / "leaderboard.csv")
     with pytest.raises(BadInput, match="answers without preferences"):
         _read(tmp_path / "model_outputs.json")
+
+
+def test_a_column_that_no_annotation_has_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no column of the annotations 'topic'"):
+        _read(_folder(tmp_path, "new", [2, 1]), baseline="reference", cluster="topic")

@@ -251,6 +251,21 @@ def test_a_metric_from_outside_that_nothing_bears_out_is_not_compared(made: Make
     assert any("judged is not compared: its kind 'x.py:y' is not" in note.message for note in results.warnings)
 
 
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"candidate": "this", "baseline": "this/candidate"}, "are one model of one run"),
+        ({"cluster": "kind"}, "a run has the clusters of its protocol"),
+        ({"id_columns": ("a",)}, "--id is for tables; Shipworthy run says itself what an example is"),
+        ({"candidate": "that"}, "no model 'that'"),
+        ({"metric": "f2"}, "no metric 'f2'"),
+    ],
+)
+def test_what_is_asked_wrongly_is_one_sentence(made: Make, query: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        _read(made("this", _evidence((1,) * 4)), made("last", _evidence((1,) * 4)), **query)
+
+
 def test_a_run_that_did_not_finish_is_refused(made: Make) -> None:
     with pytest.raises(BadInput, match="this run is not finished; finish it with: shipworthy run --resume"):
         _read(made("this", _evidence((1,) * 4), status="incomplete"), made("last", _evidence((1,) * 4)))

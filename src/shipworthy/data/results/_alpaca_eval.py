@@ -122,6 +122,8 @@ def _collect(fields: Mapping[str, Any], where: str, query: Query, found: _Found)
 
 
 def _score(fields: Mapping[str, Any], where: str, query: Query, won: tuple[str, float]) -> Score:
+    for name in (*query.slices, *filter(None, [query.cluster])):
+        known("column of the annotations", name, fields, where)
     labels = {"dataset": str(fields.get("dataset"))} | {column: str(fields.get(column)) for column in query.slices}
     return Score(
         example=str(fields.get("instruction")),

@@ -43,5 +43,6 @@ FORMAT = Format(
     repeats="as in any table",
     test="tests/data/test_columns.py::test_a_table_of_wandb_is_read",
     read=read,
+    asks_for_ids=True,
     is_file=is_file,
 )

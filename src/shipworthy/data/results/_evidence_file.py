@@ -45,6 +45,8 @@ def is_file(start: Start) -> bool:
 def read(paths: Sequence[Path], query: Query) -> Long:
     """Raises: BadInput: an unknown model or metric, or counts whose meaning stands in a manifest that is not here."""
     where = ", ".join(map(str, paths))
+    if query.cluster is not None:
+        raise BadInput("evidence has the clusters of its protocol; leave --cluster out", where=where)
     scores: list[Score] = []
     models: list[str] = []
     corpus: dict[str, None] = {}

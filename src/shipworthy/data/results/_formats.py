@@ -32,6 +32,7 @@ class Format:
         version: of the tool or of its files.
         recognised: by which content, in words; `is_file` and `is_folder` do it.
         direction, failures, ties, repeats: where each comes from.
+        asks_for_ids: whether `--id` names the columns that identify an example.
         test: `file::name` of the test that reads a file of this format.
     """
 
@@ -46,3 +47,4 @@ class Format:
     read: Reader
     is_file: Callable[[Start], bool] = no_file
     is_folder: Callable[[Path], bool] = no_folder
+    asks_for_ids: bool = False

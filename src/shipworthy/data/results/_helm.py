@@ -69,8 +69,8 @@ def read(paths: Sequence[Path], query: Query) -> Long:
     models = [called(query, list(run.models)) for run in runs]
     for name in (query.candidate, query.baseline):
         known("model", name, models, where)
-    for name in query.slices:
-        known("slice", name, ("scenario",), where)
+    for name in (*query.slices, *filter(None, [query.cluster])):
+        known("column", name, ("scenario",), where)
     chosen = [(run, called(query, list(run.models))) for run in runs]
     chosen = [(run, model) for run, model in chosen if model in (query.candidate, query.baseline)]
     _same_prompts(chosen)
@@ -165,6 +165,7 @@ def _scores(run: _Run, model: str, query: Query, left_out: dict[str, None]) -> I
                 where=f"{where}, {instance}",
                 seed=trial,
                 labels={"scenario": run.scenario},
+                cluster=None if query.cluster is None else run.scenario,
                 asked=inputs.get(instance),
                 gold=gold.get(instance),
             )

@@ -190,6 +190,7 @@ FORMAT = Format(
     repeats="none: inputs that stand twice are refused",
     test="tests/data/test_mlflow.py::test_a_table_of_evaluate_is_read",
     read=read,
+    asks_for_ids=True,
     is_file=is_file,
     is_folder=is_folder,
 )

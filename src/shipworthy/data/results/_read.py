@@ -51,7 +51,10 @@ def read(paths: Sequence[Path], query: Query) -> Results:
     if len(set(kinds.values())) > 1:
         said = ", ".join(f"{path} is {kind}" for path, kind in kinds.items())
         raise BadInput(f"files of different kinds cannot be compared: {said}")
-    found = formats()[kinds[paths[0]]].read(paths, query)
+    chosen = formats()[kinds[paths[0]]]
+    if query.id_columns and not chosen.asks_for_ids:
+        raise BadInput(f"--id is for tables; {chosen.title} says itself what an example is", where=str(paths[0]))
+    found = chosen.read(paths, query)
     return found if isinstance(found, Results) else build(found, query)
 
 

@@ -80,6 +80,10 @@ def read(paths: Sequence[Path], query: Query) -> Results:
     runs = [opened(path if path.is_dir() else path.parent) for path in paths]
     where = ", ".join(run.where for run in runs)
     candidate, baseline = (_arm(runs, name, where) for name in (query.candidate, query.baseline))
+    if candidate == baseline:
+        raise BadInput(f"{query.candidate!r} and {query.baseline!r} are one model of one run", where=where)
+    if query.cluster is not None:
+        raise BadInput("a run has the clusters of its protocol; leave --cluster out", where=where)
     shared = _shared(candidate, baseline, query, where)
     notes: list[records.Warning] = []
     built = {name: _metric(name, candidate, baseline, notes) for name in shared}

@@ -254,4 +254,5 @@ FORMAT = Format(
     repeats="column `seed`; seeds of an example are one cluster",
     test="tests/data/test_results.py::test_every_form_of_a_table_gives_the_same_evidence",
     read=read,
+    asks_for_ids=True,
 )

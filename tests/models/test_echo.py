@@ -150,11 +150,18 @@ def test_other_options_are_another_identity() -> None:
 
 
 def _read(logprobs: list[list[float | None]], usage: dict[str, int] | None = None) -> Answer | Failure:
+    return _read_body(json.dumps({**_body(logprobs), "usage": usage}))
+
+
+def _body(logprobs: list[list[float | None]]) -> dict[str, Any]:
+    return {"choices": [{"index": at, "logprobs": {"token_logprobs": one}} for at, one in enumerate(logprobs)]}
+
+
+def _read_body(body: str) -> Answer | Failure:
     echo = Echo(Scoring(mode="choices", join=" "), [_row("q2")])
     asked = echo.asked(Prompt(example_id="q2", dataset="quiz", messages=_row("q2").messages))
     assert not isinstance(asked, str) and asked is not None
-    choices = [{"index": at, "logprobs": {"token_logprobs": one}} for at, one in enumerate(logprobs)]
-    return echo.read(asked, json.dumps({"choices": choices, "usage": usage}).encode(), 0.1)
+    return echo.read(asked, body.encode(), 0.1)
 
 
 def test_a_server_that_writes_no_token_behind_the_prompt_is_read_by_its_counts() -> None:
@@ -181,6 +188,33 @@ def test_a_token_across_the_seam_is_scored_whole() -> None:
 )
 def test_what_cannot_be_read_is_a_failure(logprobs: Any, usage: Any, says: str) -> None:
     found = _read(logprobs, usage)
+
+    assert isinstance(found, Failure) and says in found.message
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"usage": {"prompt_tokens": 8.5}}, {"model": 3}, {"system_fingerprint": []}, {"usage": "9"}],
+)
+def test_a_side_field_that_nobody_needs_takes_no_score_with_it(odd: dict[str, Any]) -> None:
+    plain = _body([[None, -1.0, -9.0], [None, -1.0, -2.0, -9.0], [None, -1.0, -3.0, -9.0]])
+
+    found = _read_body("\ufeff" + json.dumps({**plain, **odd}))
+
+    assert isinstance(found, Answer)
+    assert {"four": -2.0, "nothingness": -3.0} == found.extra["logprobs"]
+
+
+@pytest.mark.parametrize(
+    ("choices", "says"),
+    [
+        ([{"index": "x", "logprobs": None}] * 3, "completion"),
+        ([{"logprobs": {"token_logprobs": [None, "a", "b"]}, "index": at} for at in range(3)], "no log-probability"),
+        ("none", "it answers 0 of 3 prompts"),
+    ],
+)
+def test_what_the_scores_hang_on_is_never_guessed(choices: Any, says: str) -> None:
+    found = _read_body(json.dumps({"choices": choices, "model": 3}))
 
     assert isinstance(found, Failure) and says in found.message
 

@@ -7,7 +7,7 @@ the beginning has tells where an option begins, as in lm-eval and as for local w
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -26,7 +26,7 @@ from shipworthy.models._completions import plain_text
 from shipworthy.models._failures import not_a_completion
 from shipworthy.models._likelihood import Score
 from shipworthy.models._options import as_text
-from shipworthy.models._reply import Usage
+from shipworthy.models._reply import Usage, raw
 from shipworthy.models._retry import Failure
 from shipworthy.models._wire import Answer
 from shipworthy.records import Example, Prompt
@@ -98,8 +98,8 @@ class Echo:
     def read(self, asked: Asked, body: bytes, latency_s: float) -> Answer | Failure:
         """What the body of a 200 says about a row."""
         try:
-            said = _DECODER.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            said = _completion(body)
+        except msgspec.DecodeError:
             return not_a_completion(body)
         scores = _scores(asked, said)
         if isinstance(scores, Failure):
@@ -163,6 +163,46 @@ class _Completion(msgspec.Struct):
 
 
 _DECODER = msgspec.json.Decoder(_Completion)
+Kind = TypeVar("Kind")
+
+
+def _completion(body: bytes) -> _Completion:
+    """As declared at once, or field by field where a side field is odd: that one is left out, the scores are read.
+
+    Raises: msgspec.DecodeError: no JSON object, or choices that cannot be told apart.
+    """
+    try:
+        return _DECODER.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        given = raw(body)
+    return _Completion(
+        choices=[_choice(one) for one in _field(given.get("choices"), list[dict[str, Any]]) or []],
+        usage=_field(given.get("usage"), Usage),
+        model=_field(given.get("model"), str),
+        system_fingerprint=_field(given.get("system_fingerprint"), str),
+    )
+
+
+def _choice(given: Mapping[str, Any]) -> _Choice:
+    index = _field(given.get("index", 0), int)
+    if index is None:
+        raise msgspec.DecodeError("a choice does not say which prompt it belongs to")
+    logprobs = _field(given.get("logprobs"), dict[str, Any]) or {}
+    values, likeliest = (_field(logprobs.get(name), list[Any]) for name in ("token_logprobs", "top_logprobs"))
+    return _Choice(
+        index=index,
+        logprobs=_Logprobs(
+            token_logprobs=[_field(value, float) for value in values or []],
+            top_logprobs=None if likeliest is None else [_field(top, dict[str, float]) for top in likeliest],
+        ),
+    )
+
+
+def _field(value: Any, kind: type[Kind]) -> Kind | None:
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError:  # of another type than declared: not known
+        return None
 
 
 def _scores(asked: Asked, said: _Completion) -> list[Score] | Failure:

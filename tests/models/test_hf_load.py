@@ -252,7 +252,7 @@ def _made_by_peft(folder: Path, *, embeddings: bool = False, **how: Any) -> Path
     made_ = peft.get_peft_model(network, peft.LoraConfig(task_type="CAUSAL_LM", **targets))
     with torch.no_grad():
         for name, parameter in made_.named_parameters():
-            if "lora_B" in name:
+            if "lora_B" in name or (embeddings and "embed_tokens.base_layer" in name):
                 parameter.normal_(std=0.05)
     made_.save_pretrained(folder, save_embedding_layers=embeddings)
     return folder

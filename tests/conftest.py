@@ -25,6 +25,8 @@ PROCESSES = frozenset(
         *(
             "cli/test_first_minutes.py",
             "cli/test_terminal.py",
+            "cli/test_completion.py",
+            "cli/test_system.py",
             "data_checks/test_filter.py",
             "data_checks/test_resume.py",
             "cases/test_speed.py",

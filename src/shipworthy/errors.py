@@ -8,6 +8,7 @@ ShipworthyError            the CLI prints it as one sentence and exits 2
 ├── MissingEvidence        a gate asks for something the run did not measure
 ├── BackendError           a model cannot be reached or loaded at all (one bad answer is a Response, not an error)
 ├── MissingExtra           a feature needs an optional package that is not installed
+├── UnsupportedSystem      the operating system is neither Linux nor macOS
 ├── IntegrityError         a stored byte is not what was signed or hashed
 └── Refused                a rule forbids the action (promoting a blocked candidate, looking past a budget)
 ```
@@ -45,6 +46,16 @@ class BackendError(ShipworthyError):
 
 class MissingExtra(ShipworthyError, ImportError):
     """A feature needs an optional package; the message names the extra to install."""
+
+
+class UnsupportedSystem(ShipworthyError, ImportError):
+    """The operating system lacks what Shipworthy stands on."""
+
+
+UNSUPPORTED = (
+    "this system lacks POSIX's locks and limits: Shipworthy runs on Linux and macOS; on Windows install and run it "
+    "inside WSL"
+)
 
 
 class IntegrityError(ShipworthyError):

@@ -3,8 +3,10 @@
 import argparse
 import importlib
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any
 
+from shipworthy.cli._lazy import LazyParser
 from shipworthy.errors import BadInput
 
 HELP = "check, split and seal data"
@@ -20,26 +22,11 @@ ACTIONS: Mapping[str, tuple[str, str]] = {
 """action -> (module with `configure` and `run`, help); a module is imported when its action is asked for."""
 
 
-class _Lazy(argparse.ArgumentParser):
-    """The parser of one action, which gets its options when it is used."""
-
-    action_name = ""
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        if self.action_name:
-            name, self.action_name = self.action_name, ""
-            _module(name).configure(self)
-        return super().parse_known_args(args, namespace)
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
-
-
 def configure(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=_Lazy)
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=LazyParser)
     for name, (_, help) in ACTIONS.items():
         made = actions.add_parser(name, help=help, description=help, allow_abbrev=False)
-        made.action_name = name
+        made.filled_by = partial(_configured, name)
         for flag in ("--json", "--quiet", "--debug"):  # also after ACTION; suppressed, so that one before it stands
             made.add_argument(flag, action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
@@ -47,6 +34,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     code: int = _module(args.action).run(args)
     return code
+
+
+def _configured(action: str, parser: argparse.ArgumentParser) -> None:
+    _module(action).configure(parser)
 
 
 def _module(action: str) -> Any:

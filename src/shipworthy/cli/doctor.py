@@ -40,13 +40,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    facts = {"python": platform.python_version(), "cpu_count": os.cpu_count(), "free_gb": _free_gb()}
+    from shipworthy.errors import UNSUPPORTED, UnsupportedSystem
+
+    if importlib.util.find_spec("fcntl") is None:  # asked before anything is imported that needs it
+        raise UnsupportedSystem(UNSUPPORTED)
+    facts = {
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "cpu_count": os.cpu_count(),
+        "free_gb": _free_gb(),
+    }
     features = {name: _feature(extra, modules) for name, (extra, modules) in FEATURES.items()}
     known, no_sandbox = _known_names(), _sandbox()
     if args.json:
         print(json.dumps({**facts, "features": features, "sandbox": no_sandbox is None, "names": known}))
         return 0
-    print(f"Python {facts['python']}, {facts['cpu_count']} cores, {facts['free_gb']} GB free here")
+    print(f"{facts['system']}, Python {facts['python']}, {facts['cpu_count']} cores, {facts['free_gb']} GB free here")
     for name, feature in features.items():
         print(f"  {'ok     ' if feature['ready'] else 'missing'} {name}{_remedy(feature)}")
     print(

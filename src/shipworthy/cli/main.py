@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "data": ("shipworthy.cli.data", "check, split and seal data"),
     "train": ("shipworthy.cli.train", "make a candidate from a recipe"),
     "demo": ("shipworthy.cli.demo", "the whole story on embedded models and data: no key, no GPU, no network"),
+    "completion": ("shipworthy.cli.completion", "print what a shell needs to complete commands and options"),
     "doctor": ("shipworthy.cli.doctor", "what is installed, and what is missing for which feature"),
 }
 INTERRUPTED, READER_LEFT = 130, 141

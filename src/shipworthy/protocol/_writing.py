@@ -1,13 +1,15 @@
 """The reference of the protocol, as Markdown and as JSON Schema, made from its types."""
 
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from msgspec import inspect
 
 from shipworthy.protocol._consistency import NEEDED
+from shipworthy.protocol.keys import table
 from shipworthy.protocol.limits import DEFECTS, LEAKAGE, MEASURES
 from shipworthy.protocol.types import WARNING_CODES, Protocol
+from shipworthy.records import ModelRole
 
 _HEAD = """# Protocol reference
 
@@ -33,10 +35,31 @@ def reference() -> str:
         _HEAD,
         *(_section(record) for record in records),
         "## What a backend needs\n\n| backend | keys |\n|---|---|\n" + "\n".join(backends) + "\n",
+        _roles(),
         _limits_on_data(),
         "## Warning codes\n\n" + ", ".join(f"`{code}`" for code in WARNING_CODES) + "\n",
     ]
     return "\n".join(parts)
+
+
+_ROLES: dict[ModelRole, str] = {
+    "candidate": "what would ship; a protocol has exactly one",
+    "production": "what it would replace; `backend: release` is the release in production",
+    "pretrained": "the base before any fine-tuning: what was gained, and what was forgotten",
+    "peft": "another adapter on the same base",
+    "full": "another fine-tune of all weights",
+    "trivial": "an answer without reading (`strategy`): that the candidate beats it is a hard gate you need not write",
+    "human": "answers that people gave to the same rows, recorded as a model's are (`backend: recorded`, `path`), "
+    "scored by the same metrics and a baseline like any other; `validate` says how many ratings a share and a kappa "
+    "need. People's ratings of a model's answers are another thing: the option `human` of a judge",
+    "published": "a number somebody printed (`published: {metric: {value, source, n}}`): no rows, so compared unpaired",
+}
+"""Exhaustive: a role without words is a KeyError when the page is made."""
+
+
+def _roles() -> str:
+    rows = [f"| `{role}` | {_ROLES[role]} |" for role in get_args(ModelRole)]
+    return "## Roles of models\n\n| role | means |\n|---|---|\n" + "\n".join(rows) + "\n"
 
 
 def _limits_on_data() -> str:
@@ -75,50 +98,4 @@ def _inside(kind: inspect.Type) -> list[inspect.StructType]:
 
 def _section(record: inspect.StructType) -> str:
     text = " ".join((record.cls.__doc__ or "").split())
-    rows = [
-        f"| `{field.name}` | {_say(field.type)} | {_default(field)} | {_about(field.type)} |" for field in record.fields
-    ]
-    table = "| key | type | default | meaning |\n|---|---|---|---|\n" + "\n".join(rows)
-    return f"## {record.cls.__name__}\n\n{text}\n\n{table}\n"
-
-
-def _default(field: inspect.Field) -> str:
-    if field.required:
-        return "required"
-    value = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
-    if isinstance(value, msgspec.Struct):
-        return "its defaults"
-    return f"`{msgspec.json.encode(value).decode()}`"
-
-
-def _about(kind: inspect.Type) -> str:
-    if isinstance(kind, inspect.Metadata):
-        return str((kind.extra_json_schema or {}).get("description") or _about(kind.type))
-    return ""
-
-
-def _say(kind: inspect.Type) -> str:
-    match kind:
-        case inspect.Metadata():
-            return _say(kind.type)
-        case inspect.UnionType():
-            return " or ".join(_say(member) for member in kind.types)
-        case inspect.DictType():
-            return f"names to {_say(kind.value_type)}"
-        case inspect.VarTupleType():
-            return f"list of {_say(kind.item_type)}"
-        case inspect.StructType():
-            return f"[{kind.cls.__name__}](#{kind.cls.__name__.lower()})"
-        case inspect.LiteralType():
-            return ", ".join(f"`{value}`" for value in kind.values)
-        case inspect.IntType():
-            return f"whole number{_limits(kind)}"
-        case inspect.FloatType():
-            return f"number{_limits(kind)}"
-    return {"StrType": "text", "BoolType": "true or false", "NoneType": "null"}.get(type(kind).__name__, "anything")
-
-
-def _limits(kind: inspect.IntType | inspect.FloatType) -> str:
-    rules = ((kind.ge, "≥"), (kind.gt, ">"), (kind.le, "≤"), (kind.lt, "<"))
-    said = [f"{sign} {limit:g}" for limit, sign in rules if limit is not None]
-    return f" ({', '.join(said)})" if said else ""
+    return f"## {record.cls.__name__}\n\n{text}\n\n{table(record)}\n"

@@ -121,7 +121,7 @@ class ModelSpec(Record):
     `strategy`, openai `base_url` and `model`, huggingface `path`, release none (it is the release in production); a
     role `published` needs `published` alone."""
 
-    role: Annotated[ModelRole, Meta(description="What the model is in this comparison; exactly one is the candidate.")]
+    role: Annotated[ModelRole, Meta(description="What the model is in this comparison, see [roles](#roles-of-models).")]
     backend: Annotated[
         str,
         Meta(

@@ -1,13 +1,13 @@
 """Writing that is whole or not there at all, and operating-system errors said in one sentence."""
 
 import errno
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from shipworthy.errors import BadInput
+from shipworthy.store.posix import fcntl
 
 _SAID = {
     errno.ENOSPC: "the disk is full; free some space and repeat the command",

@@ -6,7 +6,6 @@ by one `write` a line. A line therefore survives kill -9 as soon as `append` ret
 synced once a second and on `close`, so at most the last second of answers is asked again.
 """
 
-import fcntl
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +20,7 @@ from shipworthy.errors import BadInput, Refused
 from shipworthy.records import Evidence, Example, Response, Verdict
 from shipworthy.store.files import make_folder, one_sentence, replace_atomic, write_atomic
 from shipworthy.store.manifest import Manifest, Status
+from shipworthy.store.posix import fcntl
 
 if TYPE_CHECKING:
     from typing import Self

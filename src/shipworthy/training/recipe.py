@@ -2,9 +2,10 @@
 
 import difflib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from shipworthy.errors import BadInput
 from shipworthy.records import Record
@@ -15,35 +16,37 @@ ADAPTER_METHODS: frozenset[Method] = frozenset({"lora", "qlora", "dora", "dpo"})
 
 
 class Recipe(Record):
-    """How a candidate is fine-tuned.
+    """How a candidate is fine-tuned; docs/reference/recipe.md says every key."""
 
-    Attributes:
-        base: folder of the model to start from.
-        method: full, lora, qlora (4-bit base), dora, galore (all weights, low-rank gradients) or dpo (preference
-            pairs, trained as a LoRA).
-        data: JSONL files of the task. replay: JSONL files of what must not be forgotten; mixed in row by row.
-        output: folder that will hold weights or adapter, and `lineage.json`.
-        adapter: folder of an adapter that is merged into the base before training starts.
-        rank, alpha: of an adapter, or of GaLore's projection; alpha None means twice the rank.
-        beta: strength of DPO's pull towards the starting model.
-        max_length: tokens of a row; longer rows are cut.
-    """
-
-    base: str
-    method: Method
-    data: tuple[str, ...]
-    output: str
-    replay: tuple[str, ...] = ()
-    adapter: str | None = None
-    epochs: float = 3.0
-    learning_rate: float = 1e-4
-    batch_size: int = 32
-    rank: int = 16
-    alpha: int | None = None
-    beta: float = 0.1
-    warmup_steps: int = 5
-    max_length: int = 512
-    seed: int = 0
+    base: Annotated[str, Meta(description="Folder of the model to start from.")]
+    method: Annotated[
+        Method,
+        Meta(
+            description="full, lora, qlora (4-bit base), dora, galore (all weights, low-rank gradients) or dpo "
+            "(preference pairs, trained as a LoRA)."
+        ),
+    ]
+    data: Annotated[tuple[str, ...], Meta(description="JSONL files of the task, at least one.")]
+    output: Annotated[
+        str, Meta(description="Folder that will hold weights or adapter, and `lineage.json`; it must not be there yet.")
+    ]
+    replay: Annotated[
+        tuple[str, ...], Meta(description="JSONL files of what must not be forgotten; mixed in row by row.")
+    ] = ()
+    adapter: Annotated[
+        str | None, Meta(description="Folder of an adapter that is merged into the base before training starts.")
+    ] = None
+    epochs: Annotated[float, Meta(description="Passes over the rows.")] = 3.0
+    learning_rate: Annotated[float, Meta(description="The highest rate of the schedule.")] = 1e-4
+    batch_size: Annotated[int, Meta(description="Rows of one step.")] = 32
+    rank: Annotated[int, Meta(description="Rank of the adapter, or of GaLore's projection.")] = 16
+    alpha: Annotated[
+        int | None, Meta(description="Scale of the adapter, or of GaLore's projection; left out: twice the rank.")
+    ] = None
+    beta: Annotated[float, Meta(description="Strength of DPO's pull towards the starting model.")] = 0.1
+    warmup_steps: Annotated[int, Meta(description="Steps over which the learning rate rises.")] = 5
+    max_length: Annotated[int, Meta(description="Tokens of a row; longer rows are cut.")] = 512
+    seed: Annotated[int, Meta(description="Of the order of rows and of new weights.")] = 0
 
     def __post_init__(self) -> None:
         if not self.data:

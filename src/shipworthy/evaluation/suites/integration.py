@@ -1,6 +1,5 @@
 """Integration: whole flows. Prompt to answer within limits, several turns, chains, tools that answer, fail or hang."""
 
-import resource
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -18,6 +17,7 @@ from shipworthy.metrics.assertions import Assertions
 from shipworthy.models._meter import peak_bytes, resident_anew
 from shipworthy.models.inside import LOCAL
 from shipworthy.records import Message, Prompt, Record
+from shipworthy.store.posix import resource
 
 Kind = Literal["flow", "turns", "chain", "tools", "limits", "experts"]
 

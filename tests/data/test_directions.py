@@ -185,3 +185,23 @@ def test_grades_of_inspect_and_directions_of_lm_eval_say_it_themselves(tmp_path:
         path.write_text(path.read_text().replace('"C"', "0.5"))
     with pytest.raises(BadInput, match="direction of 'mine'"):
         read(paths, Query(candidate="new", baseline="old"))
+
+
+ARMS = "example_id,model,metric,value\n" + "".join(
+    f"{arm}{at},{model},accuracy,{at % 2}\n" for arm, model in (("a", "new"), ("b", "old")) for at in range(40)
+)
+
+
+def test_a_table_of_two_arms_says_that_compare_is_paired(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"compare is paired, and the two models share no example .* say --unpaired"):
+        _read(tmp_path, ARMS)
+
+    assert 80 == len(_read(tmp_path, ARMS, unpaired=True).evidence[0].example_N)
+
+
+def test_ids_that_meet_by_chance_are_no_pairs(tmp_path: Path) -> None:
+    same = ARMS.replace("\na", "\n").replace("\nb", "\n")
+    few = ARMS.replace("\nb0,", "\na0,")
+
+    assert 80 == len(_read(tmp_path, same, unpaired=True).evidence[0].example_N)
+    assert any("only 1 of 40 and 40 rows share an id" in note.message for note in _read(tmp_path, few).warnings)

@@ -53,6 +53,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=("template",),
         help="compare although the chat templates, and so the prompts, differ; the verdict says so",
     )
+    parser.add_argument(
+        "--unpaired", action="store_true", help="the models are two arms of different rows, dealt by chance"
+    )
+    parser.add_argument(
+        "--split",
+        type=_share,
+        metavar="SHARE",
+        help="with --unpaired: the share of rows meant for the candidate, tested",
+    )
     parser.add_argument("--cluster", metavar="COL", help="rows with the same value rise and fall together")
     parser.add_argument("--slice", action="append", default=[], metavar="COL", help="watch every value of it; repeats")
     parser.add_argument("--gate-slices", action="store_true", help="a slice that is shown worse blocks (margin 0.05)")
@@ -81,6 +90,11 @@ def run(args: argparse.Namespace) -> int:
 def _judge(args: argparse.Namespace) -> Verdict:
     import numpy as np
 
+    from shipworthy.errors import BadInput
+
+    if args.split is not None and not args.unpaired:
+        raise BadInput("--split says how rows were dealt to two arms; it needs --unpaired")
+
     from shipworthy.data import results
     from shipworthy.gates import judge
 
@@ -94,6 +108,7 @@ def _judge(args: argparse.Namespace) -> Verdict:
         better=dict(args.better),
         scale=args.scale,
         allow=tuple(args.allow),
+        unpaired=args.unpaired,
     )
     found = results.read(args.results, query)
     return judge(_question(found, args), found.evidence, rng=np.random.default_rng(SEED))
@@ -117,6 +132,8 @@ def _question(found: "Results", args: argparse.Namespace) -> "Question":
         decisions=Decisions(missing=args.missing, alpha=ALPHA),
         slices=tuple(args.slice),
         warnings=found.warnings,
+        unpaired=args.unpaired,
+        split=args.split,
     )
 
 
@@ -124,6 +141,16 @@ def _next(args: argparse.Namespace) -> str:
     if not args.output:
         return "add -o report.html to see every gain with its interval, or -o report.md for a pull request"
     return f"open {quoted(args.output[0])}"
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share: give a number between 0 and 1, such as 0.5")
+    return share
 
 
 def _margin(text: str) -> float | str:

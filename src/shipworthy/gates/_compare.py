@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from shipworthy.errors import BadInput
+from shipworthy.gates._arms import two_arms
 from shipworthy.gates._cells import Cells, cells_of
 from shipworthy.gates._contrast import Contrast
 from shipworthy.gates._means import binary_alone, binary_pair, clustered
-from shipworthy.gates._pairs import Pair, Rows, kept
+from shipworthy.gates._pairs import NO_GAP, Pair, Rows, kept
 from shipworthy.gates._relative import relative_to_baseline
 from shipworthy.gates._resampled import corpus, quantiles, rank
 from shipworthy.gates._unpaired import against_published
@@ -20,6 +22,7 @@ class Comparison:
     """The rows of a metric for the candidate and one baseline (None: alone), and what they came to.
 
     `strict`: the same without the rows where a gap of the baseline counts as a tie, which dilute a loss; None: no such.
+    `arms`: rows of the candidate and of the baseline, where nothing is paired.
     """
 
     metric: str
@@ -27,6 +30,7 @@ class Comparison:
     pair: Pair
     contrast: Contrast
     strict: Contrast | None = None
+    arms: tuple[int, int] | None = None
 
     def strictly(self, index: int) -> "tuple[Comparison, int] | None":
         """The same cell without those rows; None where nothing is left of it, or there are none."""
@@ -91,6 +95,10 @@ def _compare(
     metric, baseline, relative = key[0], key[1] or None, key[2]
     decisions, judged = question.decisions, relative_contrast if relative else contrast
     published = baseline is not None and question.roles[baseline] == "published"
+    if question.unpaired and baseline is not None and not published:
+        if relative:
+            raise BadInput("a relative margin is judged on pairs; give it in the metric's unit for two arms of rows")
+        return _arms(question, rows, metric, baseline, columns, rng)
     pair = rows.pair(metric, None if published else baseline, decisions.missing)
     own = () if published else columns
     found = (contrast if published else judged)(pair, own, alpha=decisions.alpha, draws=decisions.draws, rng=rng)
@@ -99,6 +107,18 @@ def _compare(
     there = kept(pair, pair.both_N) if pair.both_N is not None else None
     strict = judged(there, own, alpha=decisions.alpha, draws=decisions.draws, rng=rng) if there is not None else None
     return Comparison(metric=metric, baseline=baseline, pair=pair, contrast=found, strict=strict)
+
+
+def _arms(
+    question: Question, rows: Rows, metric: str, baseline: str, columns: Sequence[str], rng: np.random.Generator
+) -> Comparison:
+    """Two arms of different rows: each estimated alone, then set against the other."""
+    decisions = question.decisions
+    ours, base = (rows.pair(metric, None, "common", model) for model in (question.candidate, baseline))
+    alone = [contrast(pair, columns, alpha=decisions.alpha, draws=decisions.draws, rng=rng) for pair in (ours, base)]
+    found = two_arms(alone[0], alone[1], (ours, base), decisions.alpha, question.split)
+    seen = replace(ours, missing=0, gaps=(NO_GAP, NO_GAP), dropped=0, failed=(ours.failed[0], base.failed[0]))
+    return Comparison(metric=metric, baseline=baseline, pair=seen, contrast=found, arms=(len(ours), len(base)))
 
 
 def _weigh_one(pair: Pair) -> bool:

@@ -24,9 +24,9 @@ def against_published(alone: Contrast, pair: Pair, number: PublishedNumber, alph
     def gap_over(limit: float) -> Gap:
         if rates and limit == 0 and number.n is not None:
             theirs = (number.value * number.n, number.n)
-            return _oriented(newcombe_unpaired((value * n, int(n)), theirs, alpha=alpha), sign)
+            return oriented(newcombe_unpaired((value * n, int(n)), theirs, alpha=alpha), sign)
         moved = (number.value + sign * limit, published_se or 0.0, np.inf)
-        return _oriented(welch(ours, moved, alpha=alpha), sign)
+        return oriented(welch(ours, moved, alpha=alpha), sign)
 
     gap = gap_over(0.0)
     missing = None if published_se is not None else _without_error(pair.metric, number)
@@ -69,7 +69,8 @@ def _without_error(metric: Metric, number: PublishedNumber) -> str:
     return f"the published number has no standard error, which its n does not give for {metric.unit or 'this unit'}"
 
 
-def _oriented(gap: Gap, sign: float) -> Gap:
+def oriented(gap: Gap, sign: float) -> Gap:
+    """The gap so that positive is better, whatever the metric's direction."""
     if sign > 0:
         return gap
     return Gap(value=-gap.value, low=-gap.high, high=-gap.low, p_worse=gap.p_better, p_better=gap.p_worse)

@@ -198,5 +198,8 @@ def _settle(judged: Judged, n: int) -> str:
 
 
 def _published(rule: Rule, judged: Judged) -> str:
+    if judged.cell.comparison.arms is not None:
+        mine, theirs = judged.cell.comparison.arms
+        return f" (unpaired: {mine:,} rows of one arm against {theirs:,} of {rule.baseline}'s)"
     unpaired = judged.cell.comparison.contrast.method in ("newcombe_unpaired", "welch")
     return f" (unpaired: {rule.baseline} is a published number without rows)" if unpaired else ""

@@ -48,6 +48,7 @@ def before(question: Question, evidence: Sequence[Evidence], cells: Sequence[Cel
         _other_load(question, cells),
         _single_seed(question, evidence),
         _gate_count(question),
+        _undeclared_split(question),
     )
     return list({(n.warning.code, n.warning.message): n for n in found}.values())
 
@@ -253,6 +254,13 @@ def _gate_count(question: Question) -> Iterator[Notice]:
     if hard > MANY_HARD_GATES:
         text = f"{hard} hard gates must all pass; above {MANY_HARD_GATES} good candidates seldom do, so monitor some"
         yield _notice("many_hard_gates", text, hard)
+
+
+def _undeclared_split(question: Question) -> Iterator[Notice]:
+    if question.unpaired:
+        split = "its split is tested" if question.split is not None else "no split was declared, so it is not tested"
+        text = f"two arms of different rows: valid where chance dealt the rows; {split}"
+        yield _notice("unpaired", text, 1)
 
 
 def _notice(code: str, message: str, count: int, metric: str | None = None) -> Notice:

@@ -40,6 +40,8 @@ class Question:
             "scorer", ... -> any printable value. "temperature" above 0 asks for several seeds.
         loads: model -> under what its seconds were measured ("measured", "in flight", "order", "batch", "warm-up").
         warnings: what the readers of the data have already seen.
+        unpaired: the candidate and the others answered different rows, arms that chance dealt; `split` is the share
+            that was meant for the candidate, None: nobody said.
         texts_read: the answers themselves were looked at, so `constant_output` is known from them and not from scores.
         planning: what is believed before the results, for the size a slice needs before it can gate.
     """
@@ -58,6 +60,8 @@ class Question:
     warnings: tuple[records.Warning, ...] = ()
     planning: Planning = field(default_factory=Planning)
     texts_read: bool = False
+    unpaired: bool = False
+    split: float | None = None
 
     def __post_init__(self) -> None:
         if self.candidate not in self.roles:

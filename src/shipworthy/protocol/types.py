@@ -52,6 +52,7 @@ WARNING_CODES = (
     "tuning_run",
     "underpowered",
     "uneven_gaps",
+    "unpaired",
     "unparsed_verdict",
 )
 """What `require_absent` of a gate may name: the warning codes of a verdict."""

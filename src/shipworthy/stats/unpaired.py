@@ -1,4 +1,4 @@
-"""Against a number that somebody published: other examples or no rows at all, so nothing can be paired.
+"""Other examples on each side (two arms, or a number that somebody published), so nothing can be paired.
 
 Wider than a paired comparison; a report must say that it is unpaired.
 """
@@ -6,7 +6,7 @@ Wider than a paired comparison; a report must say that it is unpaired.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, stdtr, stdtrit
+from scipy.special import bdtr, bdtrc, ndtr, stdtr, stdtrit
 
 from shipworthy.stats._types import upper_z
 from shipworthy.stats.proportion import wilson
@@ -62,6 +62,19 @@ def welch(
     half = -float(_quantile(df, alpha)) * se
     t = gap / se if se > 0 else float(np.sign(gap)) * np.inf if gap else 0.0
     return Gap(value=gap, low=gap - half, high=gap + half, p_worse=_cdf(df, t), p_better=_cdf(df, -t))
+
+
+def sample_ratio_p(k: int, n: int, share: float) -> float:
+    """Two-sided p of "chance dealt k of n rows to an arm meant to get this share": twice the smaller binomial tail.
+
+    Raises: ValueError: the share does not lie between 0 and 1.
+    Source: the sample-ratio test of Fabijan et al. 2019, exact instead of chi-square.
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"a share of {share} is none between 0 and 1")
+    low = float(bdtr(k, n, share))
+    high = 1.0 if k == 0 else float(bdtrc(k - 1, n, share))
+    return min(1.0, 2 * min(low, high))
 
 
 def _quantile(df: float, alpha: float) -> float:

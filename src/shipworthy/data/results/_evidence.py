@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +11,15 @@ from shipworthy import records
 from shipworthy.data._repeats import codes, join, normal
 from shipworthy.data.results._direction import NAMELESS
 from shipworthy.data.results._judging import metric_of
-from shipworthy.data.results._long import Long, Texts, coded
+from shipworthy.data.results._long import Long, Texts, coded, texts
 from shipworthy.data.results._preferences import as_win_rates
 from shipworthy.data.results._query import Query, known
 from shipworthy.errors import BadInput
 from shipworthy.metrics.types import Metric
 from shipworthy.records import ABSENT, ANSWERED, FAILED, Evidence, Labels
+
+_HARDLY = 0.1
+"""Below this share of common ids two tables are hardly meant as pairs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +59,14 @@ def build(long: Long, query: Query) -> Results:
         known("metric", query.metric, long.metrics, long.where)
     for name in query.slices:
         known("slice", name, long.slices, long.where)
+    long = _apart(long) if query.unpaired else long
     long = as_win_rates(long, query)
-    units = [_units(long, metric, pair) for metric in _wanted(long, query)]
+    units = [_units(long, metric, pair, unpaired=query.unpaired) for metric in _wanted(long, query)]
     units = [unit for unit in units if len(unit.example_N)]
     if not any(unit.metric not in long.extras for unit in units):
         raise BadInput("no value of either model was found", where=long.where)
-    _same_gold(long, pair)
+    if not query.unpaired:
+        _same_gold(long, pair)
     groups = _grouped(units)
     metrics = {unit.metric: metric_of(long, unit.metric, _values(unit), query) for unit in units}
     primary = tuple(name for name in metrics if name not in long.extras)
@@ -113,7 +118,7 @@ class _Units:
     row_MN: NDArray[np.int64]
 
 
-def _units(long: Long, metric: str, pair: Sequence[int]) -> _Units:
+def _units(long: Long, metric: str, pair: Sequence[int], *, unpaired: bool) -> _Units:
     rows = np.flatnonzero((long.metric_R == list(long.metrics).index(metric)) & np.isin(long.model_R, pair))
     example_R = codes(long.example_R[rows])
     seeds, seed_R = np.unique(long.seed_R[rows], return_inverse=True)
@@ -127,7 +132,8 @@ def _units(long: Long, metric: str, pair: Sequence[int]) -> _Units:
     failed_MN = np.where(row_MN >= 0, long.failed_R[row_MN], False)
     status_MN = np.where(np.isfinite(value_MN), ANSWERED, np.where(failed_MN, FAILED, ABSENT)).astype(np.uint8)
     some_N = np.where(row_MN[0] >= 0, row_MN[0], row_MN[1])
-    _refuse_apart(long, metric, status_MN)
+    if not unpaired:
+        _refuse_apart(long, metric, status_MN)
     clusters = _clusters(long, some_N)
     return _Units(
         metric=metric,
@@ -169,7 +175,10 @@ def _refuse_apart(long: Long, metric: str, status_MN: NDArray[np.uint8]) -> None
     here_MN = status_MN != ABSENT
     if status_MN.shape[1] and metric not in long.extras and not here_MN.all(axis=0).any():
         counts = f"{here_MN[0].sum()} and {here_MN[1].sum()}"
-        message = f"the two models share no example ({counts} examples); check the ids, or name the column with --id"
+        message = (
+            f"compare is paired, and the two models share no example ({counts} examples); check the ids, name the "
+            "column with --id, or say --unpaired where they are two arms of different rows"
+        )
         raise BadInput(message, where=long.where)
 
 
@@ -298,7 +307,9 @@ def _undirected(primary: Sequence[str], query: Query) -> list[records.Warning]:
 
 
 def _missing(long: Long, units: Sequence[_Units], query: Query) -> list[records.Warning]:
-    notes = []
+    if query.unpaired:
+        return []
+    notes = _hardly_paired(units, long)
     for unit in units:
         for side, model in enumerate((query.candidate, query.baseline)):
             absent = np.flatnonzero(unit.status_MN[side] == ABSENT)
@@ -308,6 +319,28 @@ def _missing(long: Long, units: Sequence[_Units], query: Query) -> list[records.
                 message = f"{model} has no {unit.metric} for {len(absent)} of {_counted(unit)}, {first}"
                 notes.append(records.Warning(code="missing_examples", message=message, count=len(absent)))
     return notes
+
+
+def _hardly_paired(units: Sequence[_Units], long: Long) -> list[records.Warning]:
+    """Two arms of different rows whose ids meet by chance are no pairs."""
+    for unit in units:
+        here_MN = unit.status_MN != ABSENT
+        shared, each = int(here_MN.all(axis=0).sum()), here_MN.sum(axis=1)
+        if unit.metric not in long.extras and shared < _HARDLY * each.min():
+            message = (
+                f"compare is paired, and only {shared} of {each[0]} and {each[1]} rows share an id; say --unpaired "
+                "where they are two arms of different rows"
+            )
+            return [records.Warning(code="missing_examples", message=message, count=int(each.sum()) - 2 * shared)]
+    return []
+
+
+def _apart(long: Long) -> Long:
+    """Ids of an arm's own: equal numbers in two arms are no pair."""
+    names = texts(
+        [f"{long.models[model]}/{example}" for model, example in zip(long.model_R, long.example_R, strict=True)]
+    )
+    return replace(long, example_R=names)
 
 
 def _counted(unit: _Units) -> str:

@@ -20,6 +20,7 @@ class Query(Record):
         slices: columns whose labels are reported.
         better: metric -> which direction is better, "" for every metric; else by its log or its name (`_direction`).
         allow: what may differ between the two runs although it changes the prompts ("template").
+        unpaired: the two models answered different rows (arms); ids are then the arm's own.
         scale: what preferences are written as (`_preferences`); None: as their name and values say.
     """
 
@@ -31,6 +32,7 @@ class Query(Record):
     slices: tuple[str, ...] = ()
     better: dict[str, Direction] = {}
     allow: tuple[Literal["template"], ...] = ()
+    unpaired: bool = False
     scale: Literal["plain", "alpaca", "signed"] | None = None
 
     def __post_init__(self) -> None:

@@ -7,13 +7,15 @@ figure of the column "Shipworthy" comes from `shipworthy.gates.judge` on evidenc
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
+
+sys.path.insert(0, __file__.rpartition("/")[0])
+from _law import FULL, SEED, Row, markdown
 
 from shipworthy.gates import Question, judge
 from shipworthy.metrics.types import Metric
@@ -25,41 +27,7 @@ from shipworthy.stats.significance import mcnemar_exact, mcnemar_mid_p
 from shipworthy.stats.unpaired import newcombe_unpaired
 
 Scores = NDArray[np.float64]
-SEED = 20_261_121
-FULL = 4000
 MARGIN = 0.02
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One line of the table: what is claimed, the bar, what the judge reaches and what others reach."""
-
-    law: str
-    bar: float
-    at_most: bool
-    measured: float
-    runs: int
-    others: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def error(self) -> float:
-        """Standard error of the simulation."""
-        return float(np.sqrt(max(self.measured * (1 - self.measured), 1e-6) / self.runs))
-
-    def holds(self, *, slack: float = 0.0) -> bool:
-        """The figure as measured, not rounded; `slack` simulation errors are forgiven: 0 at full size."""
-        room = slack * max(self.error, float(np.sqrt(self.bar * (1 - self.bar) / self.runs)))
-        return self.measured <= self.bar + room if self.at_most else self.measured >= self.bar - room
-
-    @property
-    def rounded(self) -> float:
-        """The figure with as many digits as the bar."""
-        return round(self.measured, len(f"{self.bar:g}".partition(".")[2]))
-
-    @property
-    def missed(self) -> bool:
-        """Also when rounded like the bar."""
-        return self.rounded > self.bar if self.at_most else self.rounded < self.bar
 
 
 # --- Worlds ----------------------------------------------------------------------------------------------------------
@@ -398,25 +366,16 @@ LAWS: tuple[Callable[[int], Iterator[Row]], ...] = (
 )
 
 
-def markdown(row: Row) -> str:
-    others = "; ".join(f"{name} {value:.3f}" for name, value in row.others.items()) or " "
-    sign = "<=" if row.at_most else ">="
-    return f"| {row.law} | {sign} {row.bar:g} | {row.measured:.4f} | {_said(row)} | {others} |"
-
-
-def _said(row: Row) -> str:
-    if row.holds():
-        return "yes"
-    return "NO" if row.missed else f"no ({row.measured:.4f}; {row.rounded:g} when rounded)"
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=FULL, help="simulated comparisons a line (default 4000)")
     runs = parser.parse_args().runs
     print("| the judge ... | bar | Shipworthy | holds | what others do |\n|---|---|---|---|---|")
     rows = []
-    for law in LAWS:
+    import worlds_means
+    import worlds_rates
+
+    for law in (*LAWS, *worlds_rates.LAWS, *worlds_means.LAWS):
         for row in law(runs):
             rows.append(row)
             print(markdown(row), flush=True)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from shipworthy.gates.planning import Size, explain
+from shipworthy.metrics import calibration
 from shipworthy.protocol.types import DatasetSpec, GateSpec, MetricSpec, ModelSpec, Protocol
 from shipworthy.records import Finding
 
@@ -93,3 +94,26 @@ def test_what_will_be_refused_is_said_before_any_answer_is_paid_for() -> None:
 
     assert "very unequal size weigh like 4.0" in giant.says and not giant.enough and giant.n_needed == 9950
     assert not short.enough and short.n_needed is not None and short.n_needed >= 59
+
+
+def calibrated(n: int, seed: int) -> np.ndarray:
+    """ECE counts of a model whose confidence is exactly its accuracy."""
+    rng = np.random.default_rng(seed)
+    sure = rng.uniform(0.5, 1.0, n)
+    bins = np.eye(15)[np.minimum((sure * 15).astype(int), 14)]
+    return np.concatenate([bins, bins * sure[:, None], bins * (rng.random(n) < sure)[:, None]], axis=1)
+
+
+@pytest.mark.parametrize("name", ["ece", "brier_reliability", "brier_resolution"])
+def test_no_absolute_limit_on_a_binned_calibration_is_judged(verdict_of: Judge, name: str) -> None:
+    metric = getattr(calibration, name)(calibration.BinOptions())
+    evidence = make_evidence({("new", name): calibrated(200, 1), ("old", name): calibrated(200, 2)})
+    outcomes = {}
+    for gate in (GateSpec(metric=name, at_most=0.001), GateSpec(metric=name, at_least=0.9)):
+        found = verdict_of(make_question(gate, metrics=[metric]), evidence).metrics[0]
+        outcomes[found.outcome] = found.because
+
+    assert ["inconclusive"] == list(outcomes)
+    assert "compare it with a baseline" in outcomes["inconclusive"]
+    paired = GateSpec(metric=name, baseline="old", margin=0.3)
+    assert "pass" == verdict_of(make_question(paired, metrics=[metric]), evidence).metrics[0].outcome

@@ -9,6 +9,7 @@ from shipworthy.errors import BadInput
 from shipworthy.gates._arms import two_arms
 from shipworthy.gates._cells import Cells, cells_of
 from shipworthy.gates._contrast import Contrast
+from shipworthy.gates._generators import Generators
 from shipworthy.gates._means import binary_alone, binary_pair, clustered
 from shipworthy.gates._pairs import NO_GAP, Pair, Rows, kept
 from shipworthy.gates._relative import relative_to_baseline
@@ -69,7 +70,7 @@ def _by_method(pair: Pair, cells: Cells, alpha: float, draws: int, rng: np.rando
 def compare_all(question: Question, rows: Rows, rules: Sequence[Rule], rng: np.random.Generator) -> list[Comparison]:
     """One comparison for each rule, in their order; rules on the same metric and baseline share theirs.
 
-    Each comparison draws from a generator of its own: how much one of them draws does not change another's interval.
+    Each comparison draws from a generator keyed by its names: no other rule or metric can change its interval.
     """
     wanted: dict[tuple[str, str, bool], list[str]] = {}
     for rule in rules:
@@ -77,10 +78,10 @@ def compare_all(question: Question, rows: Rows, rules: Sequence[Rule], rng: np.r
         there = rows.table(rule.metric).slices
         new = [*rule.slices, *(column for column in question.slices if column in there)]
         columns += [column for column in dict.fromkeys(new) if column not in columns]
-    keys = sorted(wanted)
+    generators = Generators(rng)
     made = {
-        key: _compare(question, rows, key, wanted[key], generator)
-        for key, generator in zip(keys, rng.spawn(len(keys)), strict=True)
+        key: _compare(question, rows, key, columns, generators.of(key[0], key[1], "relative" if key[2] else ""))
+        for key, columns in wanted.items()
     }
     return [made[_key(rule)] for rule in rules]
 

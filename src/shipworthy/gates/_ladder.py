@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipworthy.gates._compare import contrast
+from shipworthy.gates._generators import Generators
 from shipworthy.gates._pairs import Pair, Rows, measured
 from shipworthy.gates._unpaired import published_error
 from shipworthy.gates.question import Question
@@ -62,11 +63,11 @@ def ladder(question: Question, evidence: Sequence[Evidence], *, rng: np.random.G
     """
     rows = Rows(evidence, question)
     names = [question.candidate, *question.baselines()]
-    generators = rng.spawn(len(names))
-    return [_rung(question, rows, name, generator) for name, generator in zip(names, generators, strict=True)]
+    generators = Generators(rng)
+    return [_rung(question, rows, name, generators) for name in names]
 
 
-def _rung(question: Question, rows: Rows, model: str, rng: np.random.Generator) -> Rung:
+def _rung(question: Question, rows: Rows, model: str, generators: Generators) -> Rung:
     cells: dict[str, Interval] = {}
     n: dict[str, int] = {}
     method: dict[str, str] = {}
@@ -78,7 +79,7 @@ def _rung(question: Question, rows: Rows, model: str, rng: np.random.Generator) 
         elif rows.has(model, metric):
             pair = rows.pair(metric, None, question.decisions.missing, model)
             if len(pair):
-                cells[metric], n[metric], method[metric] = _alone(pair, question, rng)
+                cells[metric], n[metric], method[metric] = _alone(pair, question, generators.of(metric, model))
     units = {metric: question.metrics[metric].unit for metric in cells}
     better = {metric: question.metrics[metric].better for metric in cells}
     role = question.roles[model]

@@ -6,6 +6,7 @@ import numpy as np
 
 from shipworthy.errors import MissingEvidence
 from shipworthy.gates._compare import contrast
+from shipworthy.gates._generators import Generators
 from shipworthy.gates._pairs import Rows
 from shipworthy.gates.question import Question
 from shipworthy.records import Evidence, Interval, Record
@@ -49,10 +50,13 @@ def matrix(
     rows = Rows(evidence, question)
     decisions = question.decisions
     found = []
-    for (model, baseline), generator in zip(pairs, rng.spawn(len(pairs)), strict=True):
+    generators = Generators(rng)
+    for model, baseline in pairs:
         pair = rows.pair(metric, baseline, decisions.missing, model)
         refused = decisions.missing == "fail" and pair.missing > 0
-        one = contrast(pair, (), alpha=decisions.alpha, draws=decisions.draws, rng=generator)
+        one = contrast(
+            pair, (), alpha=decisions.alpha, draws=decisions.draws, rng=generators.of(metric, model, baseline)
+        )
         found.append((one, refused or one.refused[0] is not None))
     raw = [(float(one.p_at_most(0.0)[0]), float(one.p_at_least(0.0)[0])) for one, _ in found]
     adjusted = matrix_holm([[1.0, 1.0] if gone else list(p) for p, (_, gone) in zip(raw, found, strict=True)])

@@ -68,7 +68,7 @@ def cell_of(question: Question, rule: Rule, comparison: Comparison, index: int, 
     large = found.n_S[index] >= needed and (
         census or few_clusters(int(found.clusters_S[index]), float(found.effective_S[index])) is None
     )
-    refused = None if census else found.refused[index]
+    refused = None if census else found.refused[index] or _compared_only(question, rule)
     passes = same or _passes(rule, comparison, index, census=census)
     refused = other_load(question, rule) or withheld(question, rule, comparison, index, passes=passes) or refused
     return Cell(
@@ -90,6 +90,12 @@ def nothing_differs(rule: Rule, comparison: Comparison, index: int) -> bool:
     lost, and there is nothing to generalise to."""
     changed = comparison.contrast.changed_S[index]
     return rule.kind == "non_inferior" and rule.limit == 0 and bool(changed == 0)
+
+
+def _compared_only(question: Question, rule: Rule) -> str | None:
+    """A binned estimate is biased: only two of them on the same rows can be judged."""
+    measured = rule.compares and question.roles.get(rule.baseline or "") != "published"
+    return None if measured else question.metrics[rule.metric].compared_only or None
 
 
 def withheld(question: Question, rule: Rule, comparison: Comparison, index: int, *, passes: bool) -> str | None:

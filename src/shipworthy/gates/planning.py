@@ -118,7 +118,7 @@ def _row(
     missing = 0 if needed is None else max(0, needed - n)
     unit = "examples" if size.clusters is None else "clusters"
     few = f"{clusters} {unit} are too few to judge; {MIN_CLUSTERS} are needed" if clusters < MIN_CLUSTERS else ""
-    few = few or few_clusters(clusters, effective) or ""
+    few = few or few_clusters(clusters, effective) or ("" if rule.compares else metric.compared_only)
     return Power(
         gate=rule.name,
         metric=rule.metric,

@@ -18,6 +18,11 @@ from shipworthy.records import Example, Response
 
 Key = Annotated[str, Meta(description="Key of the confidence in the response's `extra`.")]
 NEEDS = frozenset({"confidence"})
+BIASED = (
+    "binned calibration is estimated too high on a finite sample (a perfectly calibrated model of 100 answers shows an "
+    "error above .05), so no absolute limit on it is judged; compare it with a baseline (`margin` or `min_gain`)"
+)
+"""Kumar, Liang & Ma 2019; Roelofs et al. 2022. The bias of two models on the same rows cancels."""
 
 
 class BinOptions(LabelOptions):
@@ -118,6 +123,7 @@ def _binned(name: str, options: BinOptions, summarize: object, better: object, s
         requires=NEEDS,
         source=source,
         version="2",
+        compared_only=BIASED,
     )
 
 

@@ -63,6 +63,7 @@ class Metric:
         summarize_rows: for kind "rank": (N, K) counts, (B, N) weights (whole numbers, single precision) -> (B,)
             values, so that a bootstrap is one call.
         survivorship: failed answers carry no weight here; whoever prints the value must warn (code `survivorship`).
+        compared_only: why an absolute limit on it is not judged (its estimate is biased); "": it is.
         bounds: smallest and largest value that a sample can have; None: as the unit says (see `span`).
 
     Raises: ValueError: the parts contradict one another.
@@ -84,6 +85,7 @@ class Metric:
     survivorship: bool = False
     failure_of: Callable[[Example], tuple[float, ...]] | None = None
     bounds: tuple[float, float] | None = None
+    compared_only: str = ""
 
     @property
     def span(self) -> tuple[float, float]:

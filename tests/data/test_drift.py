@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from shipworthy.data import drift
+from shipworthy.data import _drift_tests
 from shipworthy.data._drift_source import opened_one
 from shipworthy.data.drift import DriftQuery, compare, examine
 from shipworthy.errors import BadInput
@@ -128,7 +128,7 @@ def test_rows_beyond_memory_are_counted_with_nearly_the_same_answer(
 ) -> None:
     files = folder / "reference.jsonl", folder / "moved.jsonl"
     held = _by(compare(*files))
-    monkeypatch.setattr(drift, "_WHOLE", 100)
+    monkeypatch.setattr(_drift_tests, "_WHOLE", 100)
 
     counted = _by(compare(*files))
 
@@ -489,3 +489,25 @@ def test_ctrl_c_in_the_midst_of_a_query_is_an_interruption_and_no_internal_error
         raise RuntimeError("Query interrupted")
     with pytest.raises(RuntimeError, match="else"), opened_one(folder / "same.jsonl"):
         raise RuntimeError("something else")
+
+
+def test_one_changed_column_of_sixty_is_found_and_no_other(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    for name in ("a", "b"):
+        rows = rng.integers(1, 6, (2_000, 60))
+        if name == "b":
+            rows[:, 17] = 5
+        _jsonl(tmp_path / f"{name}.jsonl", [{f"c{i}": int(v) for i, v in enumerate(row)} for row in rows])
+
+    found = compare(tmp_path / "a.jsonl", tmp_path / "b.jsonl")
+
+    assert ["c17"] == [one.column for one in found.findings if one.drifted]
+
+
+def test_more_tests_than_draws_can_tell_apart_are_warned_of(folder: Path) -> None:
+    files = folder / "reference.jsonl", folder / "same.jsonl"
+
+    many = compare(*files, DriftQuery(columns=("stars",), alpha=1e-4))
+
+    assert ["too_many_tests"] == [warning.code for warning in many.warnings]
+    assert () == compare(*files, DriftQuery(columns=("stars",))).warnings

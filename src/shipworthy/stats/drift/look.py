@@ -1,10 +1,12 @@
 """One look: all columns and slices together, so that watching more of them does not mean more false alarms."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from shipworthy import records
 from shipworthy.records import Outcome
+from shipworthy.stats.drift._draws import DRAWS
 from shipworthy.stats.drift.types import Drift, Kind, Look, Measured
 from shipworthy.stats.multiplicity import benjamini_hochberg
 
@@ -29,6 +31,8 @@ _SCALE: Mapping[str, str] = {
     "auc": "AUC",
 }
 _SHOWN = 8
+_SPARE = 4  # so many times the draws that one cell alone needs: it may be reached by chance a few times
+_MOST_DRAWS = 19_999
 
 
 class Cell(NamedTuple):
@@ -38,6 +42,22 @@ class Cell(NamedTuple):
     kind: Kind
     measured: Measured
     slice: dict[str, str] | None = None
+
+
+def draws_for(cells: int, alpha: float) -> int:
+    """Draws a test when `cells` tests are corrected together: one of them alone must be able to reach `alpha`.
+
+    The smallest p of N draws is 1 / (N + 1), and Benjamini and Hochberg multiply it by `cells` where only one of them
+    drifted. At most 19,999: `can_be_found` says where they do not suffice.
+    Raises: ValueError: as `look`.
+    """
+    _checked(alpha)
+    return min(_MOST_DRAWS, max(DRAWS, math.ceil(_SPARE * cells / alpha) - 1))
+
+
+def can_be_found(cells: int, alpha: float) -> bool:
+    """Whether a change in one of `cells` tests alone can be found by drawing at all."""
+    return cells <= alpha * (draws_for(cells, alpha) + 1)
 
 
 def look(
@@ -55,8 +75,7 @@ def look(
     Raises: ValueError: alpha outside (0, .5].
     Source: Benjamini & Hochberg 1995.
     """
-    if not 0 < alpha <= 0.5:
-        raise ValueError(f"alpha lies in (0, .5], got {alpha}")
+    _checked(alpha)
     tested = [cell.measured.p for cell in cells if cell.measured.p is not None]
     adjusted = iter(benjamini_hochberg(tested).tolist() if tested else [])
     least = {**FLOORS, **(floors or {})}
@@ -64,6 +83,11 @@ def look(
         _drift(cell, None if cell.measured.p is None else next(adjusted), alpha, least[cell.kind]) for cell in cells
     )
     return Look(outcome=_outcome(found), alpha=alpha, reasons=_reasons(found), findings=found, warnings=tuple(warnings))
+
+
+def _checked(alpha: float) -> None:
+    if not 0 < alpha <= 0.5:
+        raise ValueError(f"alpha lies in (0, .5], got {alpha}")
 
 
 def _drift(cell: Cell, adjusted: float | None, alpha: float, floor: float) -> Drift:

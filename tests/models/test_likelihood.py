@@ -177,3 +177,22 @@ def test_a_score_that_is_not_finite_is_told_before_anything_is_chosen_by_it(valu
 
     assert unsound([Score(-1.0, 1, False), Score(-2.0, 1, False)]) is None
     assert f"not finite ({value})" in str(unsound([Score(-1.0, 1, False), Score(value, 1, False)]))
+
+
+@pytest.mark.parametrize("target", [{"text": ["Paris"], "answer_start": [0]}, ["Paris"], None, ""])
+def test_a_reference_that_is_no_text_has_no_likelihood(target: object) -> None:
+    from shipworthy.models._options import likely
+
+    text, error = likely(target)
+
+    assert text is None
+    assert error is not None
+
+
+def test_numbers_and_texts_have_a_likelihood_and_odd_options_have_none() -> None:
+    from shipworthy.models._choices import options_in
+    from shipworthy.models._options import likely
+
+    assert ("7", None) == likely(7)
+    assert (("a", "7"), None) == options_in(["a", 7], "choices")
+    assert "no text or number" in str(options_in(["a", None], "choices")[1])

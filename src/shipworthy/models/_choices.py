@@ -59,6 +59,8 @@ def options_in(target: Any, choices: str | Sequence[str]) -> tuple[tuple[str, ..
     """The options as texts, and why they cannot be scored where they cannot."""
     if not isinstance(target, list) or not target:
         return (), f"the row has no list of options in its column {choices!r}"
+    if not all(isinstance(one, str | int | float) for one in target):
+        return (), f"an option in the row's column {choices!r} is no text or number"
     texts = tuple(map(as_text, target))
     if "" in texts or len(set(texts)) < len(texts):
         return (), "an option of the row is empty, or two are the same"

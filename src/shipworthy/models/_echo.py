@@ -25,7 +25,7 @@ from shipworthy.models._choices import (
 from shipworthy.models._completions import plain_text
 from shipworthy.models._failures import not_a_completion
 from shipworthy.models._likelihood import Score
-from shipworthy.models._options import as_text
+from shipworthy.models._options import likely
 from shipworthy.models._reply import Usage, raw
 from shipworthy.models._retry import Failure
 from shipworthy.models._wire import Answer
@@ -137,9 +137,8 @@ def no_echo(failure: Failure) -> Failure:
 
 
 def _reference(target: Any) -> tuple[tuple[str, ...], str | None]:
-    if target is None or target == "":
-        return (), "the row has no reference whose likelihood could be scored"
-    return (as_text(target),), None
+    text, error = likely(target)
+    return ((), error) if text is None else ((text,), None)
 
 
 # --- The wire ---------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from shipworthy.models._hf_scores import WORTH_A_CACHE, Groups, way_for
 from shipworthy.models._hf_tokens import encoder
 from shipworthy.models._likelihood import Score, Sequel, families, sequel_of, windows
 from shipworthy.models._meter import Meter
-from shipworthy.models._options import as_text
+from shipworthy.models._options import likely
 from shipworthy.records import Example, Message, Prompt, Response
 
 ENCODED_AT_ONCE = 1_024
@@ -197,9 +197,9 @@ class ScoringBackend:
         )
 
     def _reference(self, prompt: Prompt, beginning: str, target: Any) -> Wanted:
-        if target is None or target == "":
-            return Wanted(prompt, "likelihood", error="the row has no reference whose likelihood could be scored")
-        text = as_text(target)
+        text, error = likely(target)
+        if text is None:
+            return Wanted(prompt, "likelihood", error=error)
         turns = (*prompt.messages, Message(role="assistant", content=text))
         whole = self._scorer.finished(turns) if self._settings.template else ""
         if not whole.startswith(beginning):  # no template, or one that writes a finished turn in another way

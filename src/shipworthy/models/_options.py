@@ -31,6 +31,15 @@ def options_of(name: str, given: Mapping[str, Any], kind: type[Options]) -> Opti
         raise BadInput(f"model {name!r}: in its options, {error}") from error
 
 
+def likely(target: Any) -> tuple[str | None, str | None]:
+    """The reference whose likelihood is scored, and why it has none: a list, an object or nothing is no text."""
+    if target is None or target == "":
+        return None, "the row has no reference whose likelihood could be scored"
+    if not isinstance(target, str | int | float):
+        return None, "the row's reference is a list or an object, not a text whose likelihood could be scored"
+    return as_text(target), None
+
+
 def as_text(value: Any) -> str:
     """A reference as an answer would spell it: text as it is, anything else as JSON."""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from shipworthy import records
-from shipworthy.models import Backend
+from shipworthy.models import Backend, bare
 from shipworthy.models.recorded import RecordedBackend, Recording
 from shipworthy.records import Prompt
 
@@ -14,9 +14,10 @@ def recordings(
     backends: Mapping[str, Backend], prompts: Sequence[Prompt], seeds: Sequence[int]
 ) -> dict[str, Recording]:
     """What each recorded model holds beside what is asked; other models are asked, nothing is known of them yet."""
+    loaded = {name: bare(backend) for name, backend in backends.items()}
     return {
         name: backend.coverage(prompts, seeds)
-        for name, backend in backends.items()
+        for name, backend in loaded.items()
         if isinstance(backend, RecordedBackend)
     }
 

@@ -13,7 +13,7 @@ from shipworthy.models.backend import Backend
 from shipworthy.protocol.types import ModelSpec
 from shipworthy.records import Example
 
-__all__ = ["BUILT_IN", "Backend", "Loader", "load"]
+__all__ = ["BUILT_IN", "Backend", "Loader", "bare", "load"]
 
 BUILT_IN: Mapping[str, str] = {
     "huggingface": "shipworthy.models.huggingface:load",
@@ -65,3 +65,8 @@ def load(
     reasoning, own = reasoning_of(name, spec)
     loaded = loader(name, own, folder=folder, examples=examples, environ=environ or {})
     return Whole(loaded) if reasoning == "keep" else Reasoned(loaded)
+
+
+def bare(backend: Backend) -> Backend:
+    """The backend as its kind loaded it, without what `load` puts around every one."""
+    return backend.inner if isinstance(backend, Whole | Reasoned) else backend

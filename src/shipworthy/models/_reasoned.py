@@ -27,6 +27,11 @@ class Reasoned:
         self._backend = backend
 
     @property
+    def inner(self) -> Backend:
+        """The backend whose answers these are."""
+        return self._backend
+
+    @property
     def identity(self) -> Mapping[str, str]:
         """The backend's own: taking thoughts off is what every model is held to."""
         return self._backend.identity
@@ -51,6 +56,11 @@ class Whole:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+
+    @property
+    def inner(self) -> Backend:
+        """The backend whose answers these are."""
+        return self._backend
 
     @property
     def identity(self) -> Mapping[str, str]:

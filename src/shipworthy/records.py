@@ -109,8 +109,8 @@ class Evidence:
         cluster_N: (N,) codes 0..G-1; units of one code rise and fall together (seeds of one example always do).
         slices: column -> labels of the units.
         status: model -> (N,) ANSWERED, FAILED or ABSENT.
-        counts: (model, metric) -> (N, K) additive counts, finite; rows of ABSENT units are zero and must be dropped
-            or replaced (coverage policy) before they are judged.
+        counts: (model, metric) -> (N, K) additive counts, finite; rows of ABSENT units hold those of a failed answer
+            (zeros where nobody knows them) and are dropped or ruled by the coverage policy before they are judged.
 
     Raises: ValueError: lengths differ, or a count is not finite.
     """

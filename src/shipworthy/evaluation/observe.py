@@ -139,10 +139,9 @@ class _Sheet:
             self._counts[response.model, name][unit] = self._observed(name, metric, example, response)
 
     def _leave(self, model: str, unit: int) -> None:
-        """There is no row: not a failure of the model but a gap, which the coverage policy rules."""
+        """There is no row: not a failure of the model but a gap, which the coverage policy rules. Its counts stay those
+        of a failure, which only this place knows: a reference's length for BLEU, no weight for the other condition."""
         self._status[model][unit] = ABSENT
-        for name in self._metrics:
-            self._counts[model, name][unit] = 0.0
 
     def tell(self, warn: Warn) -> None:
         for warning in self._clusters.warnings:

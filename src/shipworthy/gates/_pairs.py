@@ -164,11 +164,29 @@ def _covered(pair: Pair, statuses: Sequence[NDArray[np.uint8]], policy: Policy) 
     seen = replace(pair, missing=int(either.sum()), missing_where=_where(pair.slices, either), gaps=_gaps(pair, absent))
     if policy != "wrong":
         return kept(seen, ~either)
-    ours = _filled(pair.ours_NK, absent[0], np.array(pair.metric.failure))
+    ours = _failing(pair, absent[0])
     if pair.base_NK is None:
         return replace(seen, ours_NK=ours)
     both = ~absent[1] if absent[1].any() else None
     return replace(seen, ours_NK=ours, base_NK=_filled(pair.base_NK, absent[1], ours[absent[1]]), both_N=both)
+
+
+def _failing(pair: Pair, absent_N: Bools) -> Floats:
+    """The candidate's counts with its gaps as failures.
+
+    Raises: MissingEvidence: what a failure counts depends on the example (a reference's length), and the rows that lack
+        an answer do not hold it: counted as nothing, a gap would cost nothing.
+    """
+    if pair.metric.failure_of is None:
+        return _filled(pair.ours_NK, absent_N, np.array(pair.metric.failure))
+    other_NK = pair.ours_NK if pair.base_NK is None else pair.base_NK
+    unknown = absent_N & ~carries(pair.ours_NK) & carries(other_NK)
+    if unknown.any():
+        raise MissingEvidence(
+            f"missing rows cannot count as wrong under {pair.metric.name!r}: what a failure costs depends on the row, "
+            f"and {int(unknown.sum())} missing rows do not say; use `missing: common` or `missing: fail`"
+        )
+    return pair.ours_NK
 
 
 def _filled(counts_NK: Floats, absent_N: Bools, by: Floats) -> Floats:

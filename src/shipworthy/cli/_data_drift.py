@@ -36,6 +36,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="what a column is: numeric, categorical, text, embedding or skip; repeats",
     )
     parser.add_argument("--slice", action="append", default=[], metavar="COL", help="also every label of it; repeats")
+    parser.add_argument(
+        "--cluster",
+        metavar="COL",
+        help="rows of one value belong together (a user's, a session's): whole clusters are dealt out at random",
+    )
     parser.add_argument("--alpha", type=float, default=0.05, help="chance of a false alarm in the look (default 0.05)")
     parser.add_argument(
         "--floor",
@@ -62,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
         slices=tuple(args.slice),
         alpha=args.alpha,
         floors=_floors(args.floor),  # type: ignore[arg-type]
+        cluster=args.cluster,
         seed=args.seed,
     )
     can_be_written(args.output)

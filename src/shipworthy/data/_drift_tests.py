@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,8 @@ from shipworthy.stats.drift.types import Kind, Measured
 from shipworthy.stats.drift.vocabulary import vocabulary
 
 _WHOLE = 2_000_000  # up to so many rows a column of numbers is held whole; beyond, it is counted into cells
-_DOCUMENTS = 5_000
-_ROW_COLUMNS = 12
+DOCUMENTS = 5_000
+ROW_COLUMNS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class _Rows:
         self._sides = sides
         self._rng = rng
         self._counted: list[str] = []
-        self._chosen = [np.sort(rng.choice(side.n, min(side.n, _DOCUMENTS), replace=False)) for side in sides]
+        self._chosen = [np.sort(rng.choice(side.n, min(side.n, DOCUMENTS), replace=False)) for side in sides]
         self._kept: list[list[NDArray[np.float64]]] = [[], []]
 
     def keep(self, values: tuple[NDArray[np.float64], NDArray[np.float64]]) -> None:
@@ -70,10 +71,10 @@ class _Rows:
 
     def measured(self) -> Iterator[Measured]:
         """The classifier's answer, where a row has 2 to 12 numbers; rows with a missing one are left out."""
-        if 2 <= len(self._counted) <= _ROW_COLUMNS:
+        if 2 <= len(self._counted) <= ROW_COLUMNS:
             seed = int(self._rng.integers(2**31))
-            drawn = [np.array(side.drawn(self._counted, _DOCUMENTS, seed), np.float64) for side in self._sides]
-        elif 2 <= len(self._kept[0]) <= _ROW_COLUMNS:
+            drawn = [np.array(side.drawn(self._counted, DOCUMENTS, seed), np.float64) for side in self._sides]
+        elif 2 <= len(self._kept[0]) <= ROW_COLUMNS:
             drawn = [np.stack(kept, axis=1) for kept in self._kept]
         else:
             return
@@ -139,24 +140,33 @@ def _text(part: Part, column: Column, _: _Rows) -> Found:
         yield from _missing(part, [len(side) for side in values], [len(side) for side in there])
         yield "length", numeric(*there, rng=part.rng, n_draws=part.n_draws)
     seed = int(part.rng.integers(2**31))
-    before, now = ([str(row[0]) for row in side.drawn([column.expression], _DOCUMENTS, seed)] for side in part.sides)
+    before, now = ([str(row[0]) for row in side.drawn([column.expression], DOCUMENTS, seed)] for side in part.sides)
     yield "vocabulary", vocabulary(before, now, rng=part.rng, n_draws=part.n_draws)
     yield "classifier", text_classifier(before, now, rng=part.rng)
 
 
 def _embedding(part: Part, column: Column, _: _Rows) -> Found:
     seed = int(part.rng.integers(2**31))
-    before, now = (_points(side, column, seed) for side in part.sides)
-    if before.shape[1] != now.shape[1]:
-        message = f"{column.name!r} has {now.shape[1]} numbers a row and {before.shape[1]} in the reference"
-        raise BadInput(f"{message}; embed both with one model", where=str(part.sides[1].path))
+    drawn = [side.drawn([column.expression], DOCUMENTS, seed) for side in part.sides]
+    before, now = points(part.sides, column, drawn)
     yield "embedding", mmd(before, now, rng=part.rng, n_draws=part.n_draws)
     yield "novelty", novelty(before, now, rng=part.rng, n_draws=part.n_draws)
     yield "classifier", row_classifier(before, now, rng=part.rng)
 
 
-def _points(side: Side, column: Column, seed: int) -> NDArray[np.float64]:
-    rows = [row[0] for row in side.drawn([column.expression], _DOCUMENTS, seed)]
+def points(
+    sides: tuple[Side, Side], column: Column, drawn: Sequence[Sequence[tuple[Any, ...]]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The points of both sides from rows whose first value is a list. Raises: BadInput: they are of no one length."""
+    before, now = (_points(side, column, rows) for side, rows in zip(sides, drawn, strict=True))
+    if before.shape[1] != now.shape[1]:
+        message = f"{column.name!r} has {now.shape[1]} numbers a row and {before.shape[1]} in the reference"
+        raise BadInput(f"{message}; embed both with one model", where=str(sides[1].path))
+    return before, now
+
+
+def _points(side: Side, column: Column, drawn: Sequence[tuple[Any, ...]]) -> NDArray[np.float64]:
+    rows = [row[0] for row in drawn]
     widths = {len(row) for row in rows}
     if len(widths) != 1 or any(value is None for row in rows for value in row):
         raise BadInput(f"{column.name!r} needs lists of numbers of one length in every row", where=str(side.path))

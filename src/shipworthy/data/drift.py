@@ -5,20 +5,21 @@ of numbers as an embedding; missing cells by their share; all numbers of a row t
 asked for is tested alike, and one correction covers the whole look.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from shipworthy import records
+from shipworthy.data._drift_clusters import cluster_cells, known, suspected
 from shipworthy.data._drift_kinds import Column, columns
 from shipworthy.data._drift_report import DriftReport, read_of, shapes
 from shipworthy.data._drift_source import Side, opened, quoted
 from shipworthy.data._drift_tests import Part, cells, tests_of
 from shipworthy.errors import BadInput
 from shipworthy.records import Record
-from shipworthy.stats.drift.look import can_be_found, draws_for, look
+from shipworthy.stats.drift.look import Cell, can_be_found, draws_for, look
 from shipworthy.stats.drift.types import MIN_ROWS, Kind, Look
 
 ColumnKind = Literal["numeric", "categorical", "text", "embedding", "skip"]
@@ -33,6 +34,7 @@ class DriftQuery(Record):
         kinds: what a column is, where its values would not tell.
         slices: columns whose every label is looked at apart, the 20 most frequent.
         floors: smallest effects that matter, a kind (`stats.drift.look.FLOORS`).
+        cluster: the column that says which rows belong together (a user's): whole clusters are dealt out at random.
         seed: of everything drawn at random; the same files and seed give the same look.
     """
 
@@ -41,6 +43,7 @@ class DriftQuery(Record):
     slices: tuple[str, ...] = ()
     alpha: float = 0.05
     floors: Mapping[Kind, float] = {}
+    cluster: str | None = None
     seed: int = 0
 
 
@@ -48,7 +51,7 @@ def compare(reference: Path | str, current: Path | str, query: DriftQuery | None
     """One look at `current` beside `reference`: each a file (CSV, JSON lines, a JSON list or Parquet, also packed with
     gzip or Zstandard; known by content), a folder or pattern of such files, or a URL.
 
-    Raises: BadInput: a file is no table, or a column or slice asked for stands in neither file.
+    Raises: BadInput: a file is no table, or a column or slice asked for stands in neither file; a row has no cluster.
     """
     with opened(reference, current) as sides:
         return _looked(sides, query or DriftQuery())[0]
@@ -64,6 +67,9 @@ def examine(reference: Path | str, current: Path | str, query: DriftQuery | None
 
 def _looked(sides: tuple[Side, Side], asked: DriftQuery) -> tuple[Look, list[Column]]:
     found, warnings = columns(sides, asked.columns, asked.kinds)
+    if asked.cluster is not None:
+        known(sides, asked.cluster)
+        found = [column for column in found if column.name != asked.cluster]
     slices, more = _slices(sides, asked.slices)
     parts = [(None, sides), *slices]
     n_tests = tests_of(found, len(parts))
@@ -71,10 +77,17 @@ def _looked(sides: tuple[Side, Side], asked: DriftQuery) -> tuple[Look, list[Col
     tested = [
         cell
         for where, part in parts
-        for cell in cells(Part(part, where, np.random.default_rng(int(seeds.integers(2**31))), n_draws), found)
+        for cell in _cells(
+            Part(part, where, np.random.default_rng(int(seeds.integers(2**31))), n_draws), found, asked.cluster
+        )
     ]
-    warnings = [*warnings, *more, *_too_many(n_tests, asked.alpha)]
+    said = [] if asked.cluster is not None else suspected(sides)
+    warnings = [*warnings, *more, *said, *_too_many(n_tests, asked.alpha)]
     return look(tested, alpha=asked.alpha, floors=asked.floors, warnings=warnings), found
+
+
+def _cells(part: Part, found: list[Column], cluster: str | None) -> Iterator[Cell]:
+    return cells(part, found) if cluster is None else cluster_cells(part, found, cluster)
 
 
 def _too_many(n_tests: int, alpha: float) -> list[records.Warning]:

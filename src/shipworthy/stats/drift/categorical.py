@@ -1,6 +1,8 @@
 """Labels: a contingency test of two samples. The reference is a sample too, and is never taken for the truth."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 from scipy.special import chdtrc
@@ -10,6 +12,7 @@ from shipworthy.records import Effect
 from shipworthy.stats._types import Floats, Ints
 from shipworthy.stats.drift import _power
 from shipworthy.stats.drift._draws import DRAWS, permutation_p, table_draws
+from shipworthy.stats.drift._units import Clusters, Units, by_cluster, design_effect, gaps, too_few
 from shipworthy.stats.drift.types import MIN_ROWS, Measured, untested
 
 _EXPECTED = 5.0
@@ -52,6 +55,39 @@ def categorical(
         because=_because(names, table),
         warnings=_warnings(rare, table, joined),
     )
+
+
+def labelled(
+    reference: Sequence[str],
+    current: Sequence[str],
+    clusters: Clusters,
+    *,
+    rng: np.random.Generator,
+    n_draws: int = DRAWS,
+) -> Measured:
+    """The same of rows that come in clusters: whole clusters are dealt out over the joined labels, 200 at most."""
+    before, now = Counter(reference), Counter(current)
+    of_rows = categorical(before, now, rng=rng, n_draws=1)
+    few = clusters.few()
+    if of_rows.p is None or few is not None:
+        return of_rows if few is None else too_few(of_rows, few)
+    units, held = Units.of(clusters), before + now
+    least = _LEAST * (1 + max(len(reference), len(current)) / min(len(reference), len(current)))
+    kept = [name for name, count in held.most_common(_PERMUTED_CELLS) if count >= least]
+    place = {name: column for column, name in enumerate(kept)}
+    cell_N = np.fromiter((place.get(name, len(kept)) for name in chain(reference, current)), np.int64)
+    counts_UK = units.counts(cell_N, len(kept) + 1)
+    pooled_K, size_U = counts_UK.sum(axis=0), counts_UK.sum(axis=1)
+    counts_UK, pooled_K = counts_UK[:, pooled_K > 0], pooled_K[pooled_K > 0]
+    gaps_of = gaps(counts_UK, size_U)
+
+    def statistic(labels_BU: Floats) -> Floats:
+        gap_BK, weight_B1 = gaps_of(labels_BU)
+        return np.asarray((gap_BK**2 / pooled_K).sum(axis=1) * weight_B1[:, 0])
+
+    share_K = pooled_K / size_U.sum()
+    effect = design_effect(counts_UK, size_U, float((share_K * (1 - share_K)).sum()))
+    return by_cluster(of_rows, units.p(statistic, rng=rng, n_draws=n_draws), effect=effect)
 
 
 def chi_square(table_2K: Ints) -> float:

@@ -10,6 +10,7 @@ from shipworthy.records import Effect
 from shipworthy.stats._types import Floats, Ints
 from shipworthy.stats.drift import _power
 from shipworthy.stats.drift._draws import DRAWS, permutation_p, table_draws
+from shipworthy.stats.drift._units import Clusters, Units, by_cluster, design_effect, gaps, too_few
 from shipworthy.stats.drift.types import MIN_ROWS, Measured, untested
 
 _EXACT = 10_000
@@ -20,7 +21,12 @@ _EFFECT = "ks_distance"
 
 
 def numeric(
-    reference_N: ArrayLike, current_M: ArrayLike, *, rng: np.random.Generator, n_draws: int = DRAWS
+    reference_N: ArrayLike,
+    current_M: ArrayLike,
+    *,
+    rng: np.random.Generator,
+    n_draws: int = DRAWS,
+    clusters: Clusters | None = None,
 ) -> Measured:
     """Two samples of finite numbers by their largest gap of distribution functions.
 
@@ -28,9 +34,15 @@ def numeric(
     value that law is too careful: the values go into at most 64 cells, cut without looking at who is who, and rows are
     dealt out at random. Taking the largest gap over fewer thresholds never raises the level.
 
+    With `clusters` whole clusters are dealt out, over such cells too.
+
     Raises: ValueError: a value is not finite.
     Source: Smirnov 1939; Hodges 1958 (exact for equal sizes); Conover 1972 on ties.
     """
+    if clusters is not None:
+        of_rows = numeric(reference_N, current_M, rng=rng, n_draws=1)
+        pooled = np.concatenate([np.asarray(reference_N, np.float64), np.asarray(current_M, np.float64)])
+        return of_rows if of_rows.p is None else _by_cluster(of_rows, pooled, clusters, rng, n_draws)
     reference, current = _sorted(reference_N), _sorted(current_M)
     n, m = len(reference), len(current)
     if min(n, m) < MIN_ROWS:
@@ -41,6 +53,27 @@ def numeric(
     at = np.union1d(_thin(reference), _thin(current))
     gaps = np.searchsorted(current, at, side="right") / m - np.searchsorted(reference, at, side="right") / n
     return _answer("ks", gaps, at, (n, m), kolmogorov_p(float(np.abs(gaps).max()), n, m))
+
+
+def _by_cluster(
+    of_rows: Measured, pooled_N: Floats, clusters: Clusters, rng: np.random.Generator, n_draws: int
+) -> Measured:
+    few = clusters.few()
+    if few is not None:
+        return too_few(of_rows, few)
+    units = Units.of(clusters)
+    edges = _edges(pooled_N, pooled_N[:0])
+    counts_UK = units.counts(np.searchsorted(edges, pooled_N), len(edges))
+    below_UK, size_U = np.cumsum(counts_UK, axis=1), counts_UK.sum(axis=1)
+    gaps_of = gaps(below_UK, size_U)
+
+    def statistic(labels_BU: Floats) -> Floats:
+        gap_BK, weight_B1 = gaps_of(labels_BU)
+        return np.asarray((np.abs(gap_BK) * np.sqrt(weight_B1)).max(axis=1))
+
+    share_K = below_UK.sum(axis=0) / size_U.sum()
+    effect = design_effect(below_UK, size_U, float((share_K * (1 - share_K)).sum()))
+    return by_cluster(of_rows, units.p(statistic, rng=rng, n_draws=n_draws), effect=effect)
 
 
 def ordered(

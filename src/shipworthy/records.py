@@ -225,11 +225,16 @@ class Coverage(Record):
 
 
 class Warning(Record):
-    """Something a reader must know before the numbers; `code` is stable, `count` says how often."""
+    """Something a reader must know before the numbers; `code` is stable, `count` says how often.
+
+    `ungated` is the model it is about where no gate names that model (the judge clears it where one does); reports fold
+    such warnings into one line.
+    """
 
     code: str
     message: str
     count: int = 1
+    ungated: str = ""
 
 
 class Verdict(Record):

@@ -19,7 +19,7 @@ def test_init_then_run_blocks_the_candidate_that_lost_its_refusals(first: Path, 
 
     assert 10 == done.returncode
     assert done.stdout.startswith("BLOCK")
-    assert "refusal" in done.stdout.splitlines()[1]
+    assert "FAIL" in done.stdout.splitlines()[2] and "refusal" in done.stdout.splitlines()[2]
     assert done.stdout.splitlines()[-1].startswith("Next: ")
 
 
@@ -70,7 +70,7 @@ def test_validate_counts_rows_without_a_cluster_each_and_repeated_questions_once
         Example(id=str(i), dataset="d", messages=(Message(role="user", content=text),), cluster=document)
         for i, (text, document) in enumerate(zip(asked, documents, strict=True))
     ]
-    size = _size(tuple(rows), "d")
+    size = _size(list(rows))
 
     assert (5, 3, 1) == (size.n, size.clusters, size.repeats)
 

@@ -63,8 +63,8 @@ def test_a_terminal_without_these_letters_gets_escapes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["compare", "r.csv", "--candidate", "a", "--baseline", "b", "--margin", "wide"], "'wide' is not a margin"),
-        (["compare", "r.csv", "--candidate", "a", "--baseline", "b", "--margin", "1e300"], "'1e300' is not a margin"),
+        (["compare", "r.csv", "--candidate", "a", "--baseline", "b", "--margin", "wide"], "'wide' is no margin"),
+        (["compare", "r.csv", "--candidate", "a", "--baseline", "b", "--margin", "1e300"], "it is beyond 1e+100"),
         (["validate", "--\x1b[31m"], "--\\x1b[31m"),
         (["gate", "r", "--sign-off", "--expires", "9999-12-31T23:59:59-14:00"], "is no end: write 30d"),
     ],

@@ -83,7 +83,7 @@ def _judged(folder: Path, name: str, recipe: Path, progress: "Progress") -> "Pag
     progress.close()
     page, done = rendered(out), followed(out)
     if not progress.quiet:
-        print(verdict_text(page.verdict, title=page.question))
+        print(verdict_text(page.verdict, title=page.question, notes=page.notes))
         print("\n".join([*_worst(page), *done, ""]), flush=True)
     return page
 

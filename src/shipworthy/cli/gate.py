@@ -58,8 +58,9 @@ def run(args: argparse.Namespace) -> int:
                 file=sys.stderr,
             )
         _tell_rescored(folder)
+        told = _notes(folder)
         signed = valid_sign_off(folder, ledger, now=datetime.now(UTC)) if verdict.verdict == "sign_off" else None
-    _print(args, verdict, signed)
+    _print(args, verdict, signed, told)
     return 0 if signed else EXIT_CODE[verdict.verdict]
 
 
@@ -75,6 +76,16 @@ def _tell_rescored(folder: "RunFolder") -> None:
     for name, (then, now) in rescored(folder.manifest, metrics).items():
         text = f"note: {name} is version {now} now and was version {then} in this run; run it again before comparing it"
         print(text, file=sys.stderr)
+
+
+def _notes(folder: "RunFolder") -> dict[str, str]:
+    import msgspec
+
+    from shipworthy.evaluation.main_job import question_of
+    from shipworthy.gates.question import notes
+    from shipworthy.protocol import Protocol
+
+    return notes(question_of(msgspec.convert(folder.manifest.protocol, Protocol), folder.manifest))
 
 
 def _sign(args: argparse.Namespace, folder: "RunFolder", ledger: "Ledger") -> None:
@@ -99,7 +110,7 @@ def _revoke(args: argparse.Namespace, folder: "RunFolder", ledger: "Ledger") -> 
     print(f"revoked: {', '.join(ids)}", file=sys.stderr)
 
 
-def _print(args: argparse.Namespace, verdict: Verdict, signed: "SignOff | None") -> None:
+def _print(args: argparse.Namespace, verdict: Verdict, signed: "SignOff | None", notes: dict[str, str]) -> None:
     import msgspec
 
     if args.json:
@@ -108,7 +119,7 @@ def _print(args: argparse.Namespace, verdict: Verdict, signed: "SignOff | None")
         return
     from shipworthy.cli._text import verdict_text
 
-    print(verdict_text(verdict, title=str(args.run)))
+    print(verdict_text(verdict, title=str(args.run), notes=notes))
     if signed:
         print(plain(f"Signed off by {signed.name} until {signed.expires}: {signed.reason}"))
     print(f"Next: {_next(args.run, verdict, signed)}")

@@ -70,7 +70,10 @@ def finish(out: Path, args: argparse.Namespace, code: int) -> int:
 
     page = rendered(out)
     title = f"{page.title}: {page.question}"
-    print(report.verdict_json(page.verdict) if args.json else verdict_text(page.verdict, title=title), flush=True)
+    print(
+        report.verdict_json(page.verdict) if args.json else verdict_text(page.verdict, title=title, notes=page.notes),
+        flush=True,
+    )
     done: list[str] = []
     try:
         done = followed(out)

@@ -152,13 +152,13 @@ class _Sheet:
                 message = (
                     f"{model} gave the same answer to all {said.count:,} rows of {self._dataset}: {said.first[:60]!r}"
                 )
-                warn(records.Warning(code="constant_output", message=message, count=said.count))
+                warn(records.Warning(code="constant_output", message=message, count=said.count, ungated=model))
         for (name, model), count in self._errors.items():
             message = (
                 f"{name} could not digest {count} answers of {model}; they count as failures; "
                 f"first: {self._first[name, model]}"
             )
-            warn(records.Warning(code="metric_error", message=message, count=count))
+            warn(records.Warning(code="metric_error", message=message, count=count, ungated=model))
 
     def evidence(self) -> Evidence:
         seeds = len(self._seeds)

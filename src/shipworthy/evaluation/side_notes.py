@@ -60,7 +60,7 @@ class SideNotes:
         """One warning a code and model, with its count."""
         counted = Counter((code, unit[0]) for unit, codes in self._codes.items() for code in codes)
         found = [
-            records.Warning(code=code, message=f"{count} answers of {model} {SAID[code]}", count=count)
+            records.Warning(code=code, message=f"{count} answers of {model} {SAID[code]}", count=count, ungated=model)
             for (code, model), count in sorted(counted.items())
         ]
         return found + [told for model in self._names for told in self._other_models(model)]

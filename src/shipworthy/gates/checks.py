@@ -1,10 +1,11 @@
 """What a reader must know before the numbers: each check is a warning with a stable code and a count."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
+from msgspec import structs
 
 from shipworthy import records
 from shipworthy.gates._compare import Comparison
@@ -29,20 +30,22 @@ _SHOWN_AT = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """A warning and the metric it is about; None: the whole run."""
+    """A warning, the metric it is about (None: the whole run), and the model other than the candidate, if any."""
 
     warning: records.Warning
     metric: str | None = None
+    model: str | None = None
 
 
 def before(question: Question, evidence: Sequence[Evidence], cells: Sequence[Cell]) -> list[Notice]:
     """Everything that can be seen before an outcome is decided, so that a gate can require its absence."""
     comparisons = _distinct([cell.comparison for cell in cells])
+    gated = {cell.rule.baseline for cell in cells if cell.rule.level != "monitored"} | {question.candidate}
     found = chain(
-        (Notice(warning=warning) for warning in question.warnings),
+        (Notice(warning=structs.replace(one, ungated=""), model=one.ungated or None) for one in question.warnings),
         _identical(question, evidence),
         _constant(question, evidence),
-        chain.from_iterable(_about(question, comparison) for comparison in comparisons),
+        (replace(n, model=one.baseline) for one in comparisons for n in _about(question, one)),
         _small_slices(cells),
         _not_comparable(question, comparisons),
         _other_load(question, cells),
@@ -50,7 +53,14 @@ def before(question: Question, evidence: Sequence[Evidence], cells: Sequence[Cel
         _gate_count(question),
         _undeclared_split(question),
     )
-    return list({(n.warning.code, n.warning.message): n for n in found}.values())
+    return [_marked(n, gated) for n in {(n.warning.code, n.warning.message): n for n in found}.values()]
+
+
+def _marked(notice: Notice, gated: Collection[str | None]) -> Notice:
+    """The same, marked where no gate names its model; what belongs among the reasons stays what it is."""
+    if notice.model is None or notice.model in gated or notice.warning.code in REASONS:
+        return notice
+    return replace(notice, warning=structs.replace(notice.warning, ungated=notice.model))
 
 
 def after(judged: Sequence[Judged]) -> list[Notice]:
@@ -161,7 +171,7 @@ def _constant(question: Question, evidence: Sequence[Evidence]) -> Iterator[Noti
             if how.kind == "binary" and counts[0, 0] == best:
                 continue
             text = f"{model} scores the same {metric} on all {len(counts):,} rows of {table.dataset}"
-            yield _notice("constant_output", text, len(counts), metric)
+            yield replace(_notice("constant_output", text, len(counts), metric), model=model)
 
 
 def _about(question: Question, comparison: Comparison) -> Iterator[Notice]:
@@ -224,7 +234,7 @@ def _not_comparable(question: Question, comparisons: Sequence[Comparison]) -> It
         for key in sorted(set(ours) & set(theirs)):
             if not _same(ours[key], theirs[key]):
                 text = f"{question.candidate} and {baseline} differ in {key}: {ours[key]!r} against {theirs[key]!r}"
-                yield _notice("not_comparable", text, 1)
+                yield replace(_notice("not_comparable", text, 1), model=baseline)
 
 
 def _other_load(question: Question, cells: Sequence[Cell]) -> Iterator[Notice]:

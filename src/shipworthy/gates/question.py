@@ -130,6 +130,11 @@ def declared_rules(question: Question) -> list[Rule]:
     return sorted(rules, key=lambda rule: not rule.fail_fast)
 
 
+def notes(question: Question) -> dict[str, str]:
+    """Gate -> why it exists, of the gates whose protocol says so."""
+    return {_rule(question, spec).name: spec.note for spec in question.gates if spec.note}
+
+
 def undirected_rule(spec: GateSpec, metric: Metric) -> Rule:
     """The rule before it is known which models there are, for planning; the baseline is as the gate names it."""
     kind, limit, relative = _kind_and_limit(spec, metric)

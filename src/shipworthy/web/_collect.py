@@ -9,6 +9,7 @@ from shipworthy.errors import BadInput
 from shipworthy.evaluation.main_job import question_of as gates_question
 from shipworthy.evaluation.prompts import render
 from shipworthy.gates import Question
+from shipworthy.gates.question import notes
 from shipworthy.protocol import Protocol
 from shipworthy.records import Decision, Example, Response
 from shipworthy.store.run_folder import EXAMPLES, RunFolder
@@ -66,6 +67,7 @@ def _with_answers(page: Page, run: RunFolder, promised: Protocol) -> Page:
         page,
         regressions=_regressions(losses, _wanted(run, losses), answers, promised, question),
         ladder=table,
+        notes=notes(question),
         paretos=paretos(table, page.verdict.metrics),
         provenance=(*page.provenance, metric_facts(question.metrics)),
     )

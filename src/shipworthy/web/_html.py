@@ -10,7 +10,7 @@ from shipworthy.web._forest import forests
 from shipworthy.web._methods import notes
 from shipworthy.web._page import Answer, Page, Regression, answer_of
 from shipworthy.web._pareto import pareto
-from shipworthy.web._rows import groups, row, settling, tally, telling
+from shipworthy.web._rows import folded, groups, labels_of, legend, row, settling, tally, telling
 from shipworthy.web._templates import style, template
 
 MOST_GATES, MOST_SLICES, MOST_GROUPS, MOST_IN_FOREST, MOST_WARNINGS, MOST_MODELS = 60, 60, 40, 16, 30, 60
@@ -46,6 +46,7 @@ def html(page: Page) -> str:
     """The whole document."""
     gates, cells = page.gates, page.cells
     reasons, reasons_more = telling(page.verdict.reasons)
+    warnings, warnings_folded = folded(page.verdict.warnings)
     text = template("report.html.j2").render(
         page=page,
         css=style(),
@@ -56,7 +57,8 @@ def html(page: Page) -> str:
         reasons=reasons,
         reasons_more=reasons_more,
         settle=settling(page.verdict)[:8],
-        gates=[row(finding) for finding in gates[:MOST_GATES]],
+        words=legend(labels_of(reasons)),
+        gates=[row(finding, page.notes) for finding in gates[:MOST_GATES]],
         gates_more=max(0, len(gates) - MOST_GATES),
         gates_tally=tally(gates, "gate"),
         cells_tally=tally(cells, "slice"),
@@ -71,8 +73,9 @@ def html(page: Page) -> str:
         regressions=[(regression, *_sides(regression)) for regression in page.regressions],
         paretos=[(svg, chart) for i, chart in enumerate(page.paretos) if (svg := pareto(chart, key=f"pareto-{i}"))],
         ladder_rows=page.ladder.rows[:MOST_MODELS] if page.ladder else (),
-        warnings=page.verdict.warnings[:MOST_WARNINGS],
-        warnings_more=max(0, len(page.verdict.warnings) - MOST_WARNINGS),
+        warnings=warnings[:MOST_WARNINGS],
+        warnings_more=max(0, len(warnings) - MOST_WARNINGS),
+        warnings_folded=warnings_folded,
         notes=notes(page.verdict.metrics),
         longest=_LONGEST_TEXT,
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from shipworthy.web._format import VERDICT_WORDS, clipped, count, interval, plural, printable, quantity, shorten
 from shipworthy.web._page import Answer, Ladder, Page, Regression, answer_of
-from shipworthy.web._rows import Row, groups, row, settling, tally, telling
+from shipworthy.web._rows import Row, folded, groups, labels_of, legend, row, settling, tally, telling
 
 LONGEST = 60_000
 """Characters; GitHub refuses a comment above 65,536."""
@@ -38,6 +38,8 @@ def markdown(page: Page) -> str:
 def _head(page: Page) -> str:
     shown, more = telling(page.verdict.reasons)
     reasons = [*(f"- {_sentence(reason)}" for reason in shown), *_more(more, "reason")]
+    words = [f"**{label}** {means}." for label, means in legend(labels_of(shown))]
+    reasons += ["", " ".join(words)] if words else []
     settle = [f"- {_sentence(what)}" for what in settling(page.verdict)[:5]]
     lines = [f"## {VERDICT_WORDS[page.verdict.verdict].upper()}: {_plain(answer_of(page), 300)}", ""]
     lines += [f"**{_plain(page.title, 200)}** · {_plain(page.question, 300)}", "", *reasons, ""]
@@ -45,7 +47,7 @@ def _head(page: Page) -> str:
 
 
 def _gates(page: Page) -> str:
-    gates = [row(finding) for finding in page.gates]
+    gates = [row(finding, page.notes) for finding in page.gates]
     lines = [f"### Gates\n\n{tally(page.gates, 'gate')}\n"]
     lines += ["| | Gate | Candidate | Baseline | Gain | n |", "|---|---|---|---|---|---|"]
     lines += [_gate_line(shown) for shown in gates[:_MOST_GATES]]
@@ -55,6 +57,7 @@ def _gates(page: Page) -> str:
 def _gate_line(shown: Row) -> str:
     name = f"**{_plain(shown.gate, 80)}**{'' if shown.level == 'hard' else f' ({shown.level})'}"
     rule = f"{_plain(shown.about, 80)}; {_plain(shown.rule, 120)}"
+    rule += f"<br>why this gate: {_plain(shown.note, 200)}" if shown.note else ""
     cells = (f"**{shown.word}**", f"{name}<br>{rule}", shown.candidate, shown.baseline, shown.gain, _n(shown))
     return "| " + " | ".join(cells) + " |"
 
@@ -80,11 +83,12 @@ def _slices(page: Page) -> str:
 
 
 def _warnings(page: Page) -> str:
-    warnings = page.verdict.warnings
-    if not warnings:
+    warnings, rest = folded(page.verdict.warnings)
+    if not warnings and not rest:
         return ""
     lines = [f"- `{w.code}`: {_sentence(w.message)}" for w in warnings[:_MOST_WARNINGS]]
-    return "\n".join(["### Warnings", "", *lines, *_more(len(warnings) - _MOST_WARNINGS), ""])
+    lines += [f"- {_plain(rest, _LONGEST_SENTENCE)}"] if rest else []
+    return "\n".join(["### Warnings", "", *lines, *_more(len(warnings) - _MOST_WARNINGS, "warning"), ""])
 
 
 def _regressions(regressions: Iterable[Regression]) -> str:

@@ -105,7 +105,8 @@ class Facts(Record):
 
 
 class Page(Record):
-    """A report. `created` is ISO 8601; `next_command` what a reader may type next; `alpha` the gates' error rate."""
+    """A report. `created` is ISO 8601; `next_command` what a reader may type next; `alpha` the gates' error rate,
+    `notes` why each gate exists, by gate."""
 
     title: str
     question: str
@@ -122,6 +123,7 @@ class Page(Record):
     regressions: tuple[Regression, ...] = ()
     provenance: tuple[Facts, ...] = ()
     next_command: str = ""
+    notes: dict[str, str] = {}
 
     @classmethod
     def from_verdict(

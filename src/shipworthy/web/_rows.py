@@ -1,9 +1,10 @@
 """What a table of findings shows, formatted once for HTML and Markdown."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from shipworthy.records import Finding, Outcome, Verdict
+from shipworthy.records import Finding, Outcome, Verdict, Warning  # noqa: A004
 from shipworthy.web._format import OUTCOME_WORDS, candidate_text, count, gain_text, interval, plural, rule, slice_label
 
 
@@ -23,6 +24,7 @@ class Row(NamedTuple):
     n: str
     clusters: str
     because: str
+    note: str
 
 
 class Group(NamedTuple):
@@ -36,8 +38,8 @@ class Group(NamedTuple):
     is_open: bool
 
 
-def row(finding: Finding) -> Row:
-    """One finding as text."""
+def row(finding: Finding, notes: Mapping[str, str] | None = None) -> Row:
+    """One finding as text, with the note of its gate."""
     return Row(
         outcome=finding.outcome,
         word=OUTCOME_WORDS[finding.outcome],
@@ -52,6 +54,7 @@ def row(finding: Finding) -> Row:
         n=count(finding.n),
         clusters="" if finding.clusters == finding.n else f"in {plural(finding.clusters, 'cluster')}",
         because=finding.because,
+        note=(notes or {}).get(finding.gate, ""),
     )
 
 
@@ -86,14 +89,67 @@ def telling(reasons: Sequence[str]) -> tuple[list[str], int]:
     return shown, len(reasons) - len(shown)
 
 
+LABELS: Mapping[str, str] = {
+    "FAIL": "a hard gate is shown not to hold; it blocks",
+    "UNSURE": "shown neither good enough nor worse; more evidence would tell",
+    "SIGN-OFF": "a soft gate fails; a person may sign for it",
+    "OPEN": "a soft gate that is not settled; it stops nothing",
+    "WATCH": "shown worse where nothing is gated; it decides nothing",
+    "NOTE": "to be read before the numbers are believed",
+}
+"""The words that reasons begin with, and what each means."""
+
+
+def label(finding: Finding, *, hard: bool) -> str:
+    """The word under which the reasons name a finding; empty where it passed. `hard`: the protocol has hard gates."""
+    if finding.outcome == "pass":
+        return ""
+    if finding.level == "monitored":
+        return "WATCH" if finding.outcome == "fail" else ""
+    if finding.outcome == "fail":
+        return "FAIL" if finding.level == "hard" else "SIGN-OFF"
+    return "OPEN" if finding.level == "soft" and hard else "UNSURE"
+
+
+def legend(words: Iterable[str]) -> list[tuple[str, str]]:
+    """What the labels that occur mean, in the order of their weight; FAIL alone needs no words."""
+    there = set(words)
+    return [(word, means) for word, means in LABELS.items() if word in there] if there - {"FAIL", "NOTE"} else []
+
+
+def labels_of(reasons: Iterable[str]) -> list[str]:
+    """The labels that reasons begin with."""
+    return [word for reason in reasons if (word := reason.partition(" ")[0]) in LABELS]
+
+
+def folded(warnings: Sequence[Warning]) -> tuple[list[Warning], str]:
+    """The warnings that are told one by one, and one sentence for those about models that no gate names."""
+    told = [one for one in warnings if not one.ungated]
+    rest = [one for one in warnings if one.ungated]
+    if not rest:
+        return told, ""
+    models = list(dict.fromkeys(one.ungated for one in rest))
+    named = f"{', '.join(models[:MOST_NAMED])}{', …' if len(models) > MOST_NAMED else ''}"
+    codes = ", ".join(f"{code} ({count(n)})" for code, n in Counter(one.code for one in rest).items())
+    return told, f"{plural(len(rest), 'more warning')} about models that no gate names ({named}): {codes}"
+
+
+MOST_NAMED = 3
+
+
 def settling(verdict: Verdict) -> list[str]:
-    """What would settle an inconclusive verdict: the examples each of its gates still needs, largest need first."""
+    """What would settle an inconclusive verdict, largest need first: of the gates whose need no shown reason tells."""
+    told, _ = telling(verdict.reasons)
     if verdict.verdict != "inconclusive":
         return []
     open_gates = [
         f
         for f in verdict.metrics
-        if f.outcome == "inconclusive" and f.level != "monitored" and f.slice is None and f.n_needed
+        if f.outcome == "inconclusive"
+        and f.level != "monitored"
+        and f.slice is None
+        and f.n_needed
+        and not any(f.because in reason for reason in told)
     ]
     return [f"{f.gate}: {_settle(f)}" for f in sorted(open_gates, key=lambda f: -(f.n_needed or 0))]
 

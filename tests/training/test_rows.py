@@ -47,7 +47,10 @@ def test_a_file_is_known_by_the_digest_of_its_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("{", "not JSON"),
+        ("{", "not valid JSON"),
+        ('{"prompt": "a", "completion": NaN}', "NaN"),
+        ('{"prompt": "a", "prompt": "b", "completion": "c"}', "prompt"),
+        ('{"prompt": "a", "completion": "\\ud800"}', "surrogate"),
         ("[1]", "a JSON object"),
         ('{"prompt": "a"}', "no 'completion'; it has prompt"),
         ('{"prompt": "a", "completion": 3}', "not a conversation"),
@@ -71,5 +74,31 @@ def test_an_empty_or_unreadable_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "latin.jsonl").write_bytes(b'{"prompt": "\xe9"}\n')
 
     for path in (_file(tmp_path), str(tmp_path), str(tmp_path / "none"), str(tmp_path / "latin.jsonl")):
-        with pytest.raises(BadInput, match=r"holds no row|cannot be read"):
+        with pytest.raises(BadInput, match=r"holds no row|cannot be read|is not UTF-8"):
             read_rows(path, preference=False)
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\u0085"])
+def test_what_only_looks_like_the_end_of_a_line_stays_in_its_row(tmp_path: Path, end: str) -> None:
+    """JSON allows these characters inside a text, unescaped; only a newline ends a row of JSONL."""
+    texts = [f"one{end}two", "three"]
+    lines = (json.dumps({"prompt": text, "completion": text}, ensure_ascii=False) for text in texts)
+    rows, file = read_rows(_file(tmp_path, *lines), preference=False)
+
+    assert texts == [row.prompt[0].content for row in rows]
+    assert 2 == file.rows
+
+
+def test_rows_of_windows_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + b'{"prompt": "a", "completion": "b"}\r\n\r\n' * 2)
+
+    assert 2 == read_rows(str(path), preference=False)[1].rows
+
+
+def test_a_wrong_byte_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'{"prompt": "a", "completion": "b"}\n{"prompt": "caf\xe9", "completion": "b"}\n')
+
+    with pytest.raises(BadInput, match=r"rows\.jsonl:2: byte 0xE9 at column 16 is not UTF-8"):
+        read_rows(str(path), preference=False)

@@ -1,5 +1,6 @@
 """Training rows: JSONL in, conversations out; a bad row is named with file and line before anything is trained."""
 
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from shipworthy.data._rows import value as json_value
 from shipworthy.errors import BadInput
 from shipworthy.records import Message, Record
 
@@ -37,20 +39,23 @@ def read_rows(path: str, *, preference: bool) -> tuple[list[Row], DataFile]:
     """
     try:
         raw = Path(path).read_bytes()
-        lines = raw.decode("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"cannot be read as UTF-8 text ({error}); give a JSONL file", where=path) from error
+    except OSError as error:
+        raise BadInput(f"cannot be read ({error.strerror or error}); give a JSONL file", where=path) from error
+    lines = raw.removeprefix(BOM_UTF8).split(b"\n")  # nothing else ends a line: U+2028 may stand inside a text
     rows = [_row(line, f"{path}:{n}", preference=preference) for n, line in enumerate(lines, 1) if line.strip()]
     if not rows:
         raise BadInput("holds no row; a training file needs at least one", where=path)
     return rows, DataFile(path=path, sha256=sha256(raw).hexdigest(), rows=len(rows))
 
 
-def _row(line: str, where: str, *, preference: bool) -> Row:
+def _row(line: bytes, where: str, *, preference: bool) -> Row:
     try:
-        value = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadInput(f"this line is not JSON ({error})", where=where) from error
+        value = json_value(line.decode())
+    except UnicodeDecodeError as error:
+        said = f"byte 0x{line[error.start]:02X} at column {error.start + 1} is not UTF-8; save the file as UTF-8"
+        raise BadInput(said, where=where) from error
+    except ValueError as error:
+        raise BadInput(f"{error}; each line must be one JSON object", where=where) from error
     if not isinstance(value, dict):
         raise BadInput("a training row is a JSON object with `prompt` and `completion`", where=where)
     try:

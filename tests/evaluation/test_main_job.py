@@ -13,10 +13,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import msgspec
 import pytest
 
 from shipworthy.errors import BackendError, BadInput, Refused
 from shipworthy.evaluation import Progress, Surroundings, judge, run
+from shipworthy.evaluation.prepare import refuse_changes
+from shipworthy.models._noise import seed_of
+from shipworthy.records import Message, Prompt
 from shipworthy.registry import judged_again
 from shipworthy.store import RunFolder
 from shipworthy.store.ledger import Ledger
@@ -298,6 +302,24 @@ def test_files_that_lay_in_the_folder_before_stay_when_an_endpoint_is_down(
     assert ["mine.txt"] == [path.name for path in (tmp_path / "run").iterdir()]
 
 
+def test_a_run_begun_while_one_seed_was_sent_for_all_rows_goes_on(tmp_path: Path, start: Start) -> None:
+    """Its answers are draws of the same model; a paid run is not thrown away for how the rest is drawn."""
+    run(over_http(tmp_path, start().base_url), out=tmp_path / "run")
+    with RunFolder.open(tmp_path / "run") as folder:
+        now = folder.manifest
+    assert "seed and example" == now.models["new"].identity["noise"]
+
+    def with_identity(**change: str) -> Any:
+        kept = {key: value for key, value in now.models["new"].identity.items() if key != "noise"}
+        model = msgspec.structs.replace(now.models["new"], identity={**kept, **change})
+        return msgspec.structs.replace(now, models={**now.models, "new": model})
+
+    refuse_changes(with_identity(), now)
+    for locked, then in ((now, with_identity()), (with_identity(model="other"), now)):
+        with pytest.raises(Refused, match="model 'new' is not what it was"):
+            refuse_changes(locked, then)
+
+
 def test_an_endpoint_that_dies_half_way_is_inconclusive_and_can_be_resumed(tmp_path: Path, start: Start) -> None:
     endpoint = start(dead_after=50)
     protocol, out, ledger = over_http(tmp_path, endpoint.base_url), tmp_path / "run", Ledger(tmp_path / "home")
@@ -417,4 +439,10 @@ def answered_lines(out: Path) -> set[str]:
     names = {"new": "echo", "old": "wrong"}
     lines = (out / "responses.jsonl").read_bytes().split(b"\n")[:-1]
     rows = [row for row in map(json.loads, lines) if row["model"] in names and row.get("text") is not None]
-    return {f"{names[row['model']]}/{row.get('seed', 0)}/question {row['example_id']}" for row in rows}
+    return {f"{names[row['model']]}/{_sent(row)}/question {row['example_id']}" for row in rows}
+
+
+def _sent(row: dict[str, Any]) -> int:
+    """The seed that went out with the question: no temperature is set, so each example has its own."""
+    asked = Prompt(example_id=row["example_id"], dataset=row["dataset"], messages=(Message(role="user", content="?"),))
+    return seed_of(row.get("seed", 0), asked)

@@ -13,6 +13,7 @@ import pytest
 
 from shipworthy import models
 from shipworthy.errors import BackendError, BadInput
+from shipworthy.models._noise import seed_of
 from shipworthy.protocol.types import ModelSpec
 from shipworthy.records import Message, Prompt, Response
 
@@ -58,11 +59,36 @@ def test_a_cost_without_prices_is_not_known(start: Start) -> None:
     assert [None] == [response.cost_usd for response in answers(spec(start().base_url), prompts(1))]
 
 
-def test_seed_and_sampling_reach_the_endpoint(start: Start) -> None:
+def test_without_chance_the_seed_of_the_run_reaches_the_endpoint(start: Start) -> None:
     endpoint = start()
-    answers(spec(endpoint.base_url, sampling={"temperature": 0.5}), prompts(1), seed=17)
+    answers(spec(endpoint.base_url, sampling={"temperature": 0}), prompts(2), seed=17)
 
-    assert {"echo/17/question 0": 1} == endpoint.stats()["answered"]
+    assert {"echo/17/question 0": 1, "echo/17/question 1": 1} == endpoint.stats()["answered"]
+
+
+@pytest.mark.parametrize("sampling", [{"temperature": 0.5}, {}, {"temperature": None}, {"top_p": 0.9}])
+def test_where_tokens_are_drawn_each_example_has_a_seed_of_its_own(start: Start, sampling: dict[str, Any]) -> None:
+    """One seed for all rows lets a server that honours it repeat its draws across them."""
+    endpoint, asked = start(), prompts(20)
+    answers(spec(endpoint.base_url, sampling=sampling), asked, seed=17)
+    sent = {f"echo/{seed_of(17, each)}/question {at}": 1 for at, each in enumerate(asked)}
+
+    assert sent == endpoint.stats()["answered"]
+    assert 20 == len({seed_of(17, each) for each in asked}), "two rows share their draws"
+    answers(spec(endpoint.base_url, sampling=sampling), asked[::-1], seed=17)
+    assert dict.fromkeys(sent, 2) == endpoint.stats()["answered"], "the order of asking changed a seed"
+    assert all(0 <= seed_of(seed, each) < 2**31 for seed in (0, 18) for each in asked)
+    assert not {seed_of(17, each) for each in asked} & {seed_of(18, each) for each in asked}
+
+
+def test_the_identity_says_that_chance_belongs_to_the_example() -> None:
+    def noise(**others: Any) -> str | None:
+        return models.load("m", spec("http://127.0.0.1:9/v1", **others), folder=Path()).identity.get("noise")
+
+    assert "seed and example" == noise(sampling={"temperature": 0.7}) == noise()
+    assert noise(sampling={"temperature": 0.0}) is None
+    assert noise(options={"send_seed": False}) is None
+    assert noise(options={"api": "completions", "mode": "choices"}) is None
 
 
 def test_streaming_measures_the_first_token(start: Start) -> None:

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from shipworthy.models._choices import Scoring
 from shipworthy.models._hf_network import Dtype, Quantised
+from shipworthy.models._noise import NOISE
 from shipworthy.records import Message
 
 
@@ -49,7 +50,7 @@ class Settings(Scoring):
             "top_p": str(self.top_p if drawn else 1.0),
             "top_k": str(self.top_k if drawn else 0),
             "stop": " ".join(map(repr, self.stops)),
-            **({"noise": "seed and example"} if drawn else {}),
+            **({"noise": NOISE} if drawn else {}),
         }
 
 

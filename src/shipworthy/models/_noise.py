@@ -6,6 +6,16 @@ import msgspec
 
 from shipworthy.records import Prompt
 
+NOISE = "seed and example"
+"""What the identity of a model says under `noise` where its chance is this."""
+SEEDS = 1 << 31
+"""A request's own seed lies below this; servers and engines take no more."""
+
+
+def seed_of(seed: int, prompt: Prompt) -> int:
+    """The seed of one request: one seed for all of them would give every row the same draws."""
+    return noise_of(seed, prompt) % SEEDS
+
 
 def noise_of(seed: int, prompt: Prompt) -> int:
     """A whole number below 2**64 that depends on the seed and the example only."""

@@ -26,6 +26,7 @@ from shipworthy.models._completions import DIALECTS, Api
 from shipworthy.models._connection import Values, certificates, sent
 from shipworthy.models._crew import Crew
 from shipworthy.models._echo import GENERATES, Asked, Echo, no_echo
+from shipworthy.models._noise import NOISE, seed_of
 from shipworthy.models._options import cost_usd, options_of
 from shipworthy.models._reply import Usage
 from shipworthy.models._retry import Failure, RetryPolicy
@@ -104,6 +105,7 @@ class OpenAIBackend:
             "model": spec.model or "",
             "sampling": msgspec.json.encode(spec.sampling, order="sorted").decode(),
             "send_seed": str(settings.send_seed).lower(),
+            **({"noise": NOISE} if settings.send_seed and _draws(spec, settings) else {}),
             **echo.identity,
             **(named or {}),
         }
@@ -206,9 +208,15 @@ class OpenAIBackend:
     async def _exchange(self, prompt: Prompt, seed: int) -> Answer | Failure:
         asked = self._echo.asked(prompt)
         if not isinstance(asked, Asked):
-            return await self._client.ask(prompt.messages, seed=seed if self._settings.send_seed else None)
+            return await self._client.ask(prompt.messages, seed=self._sent(prompt, seed))
         outcome = await self._client.send(asked.body, lambda body, took_s: self._echo.read(asked, body, took_s))
         return no_echo(outcome) if isinstance(outcome, Failure) else outcome
+
+    def _sent(self, prompt: Prompt, seed: int) -> int | None:
+        """The seed of a request: each example's own where tokens are drawn, so that rows share no draws."""
+        if not self._settings.send_seed:
+            return None
+        return seed_of(seed, prompt) if _draws(self._spec, self._settings) else seed
 
     def _response(self, prompt: Prompt, seed: int, outcome: Answer | Failure, attempts: int) -> Response:
         tried = {"attempts": attempts} if attempts > 1 else {}
@@ -308,6 +316,11 @@ def _authorization(name: str, spec: ModelSpec, environ: Mapping[str, str]) -> di
     if not key.isascii() or not key.isprintable():
         raise BadInput(f"model {name!r}: the key in {spec.api_key_env} holds characters that no HTTP header may carry")
     return {"Authorization": f"Bearer {key}"}
+
+
+def _draws(spec: ModelSpec, settings: Settings) -> bool:
+    """Whether the endpoint draws tokens: one that is told no temperature has its own, mostly 1."""
+    return spec.sampling.get("temperature") != 0 and settings.mode not in ("choices", "likelihood")
 
 
 def _without_user(url: str) -> str:

@@ -26,14 +26,12 @@ from shipworthy.models._hf_files import (
     weights_digest,
 )
 from shipworthy.models._meter import Meter, nvml_energy_mj
-from shipworthy.models._noise import noise_of
+from shipworthy.models._noise import NOISE, seed_of
 from shipworthy.models._options import cost_usd, options_of
 from shipworthy.protocol.types import ModelSpec
 from shipworthy.records import Example, Message, Prompt, Record, Response
 
 ENGINE_SEED = 0
-SEEDS = 1 << 31
-"""A request's own seed lies below this."""
 OURS = ("n", "seed", "logprobs")
 """Keys of `SamplingParams` that `sampling` may not set."""
 
@@ -65,7 +63,7 @@ class Said:
 
 
 Generate = Callable[[Sequence[Sequence[Message]], Sequence[int]], list[Said]]
-"""(conversations, the noise of each, see `_noise`) -> one answer each, in order. Tests pass a function."""
+"""(conversations, the seed of each, see `_noise`) -> one answer each, in order. Tests pass a function."""
 
 
 class VllmBackend:
@@ -101,7 +99,7 @@ class VllmBackend:
     def _batch(self, batch: Sequence[Prompt], seed: int) -> list[Response]:
         meter, started = Meter.start(nvml_energy_mj), time.perf_counter()
         try:
-            said = self._generate([prompt.messages for prompt in batch], [noise_of(seed, prompt) for prompt in batch])
+            said = self._generate([prompt.messages for prompt in batch], [seed_of(seed, prompt) for prompt in batch])
         except (ValueError, TypeError) as error:  # one prompt is too long or does not fit the template
             if len(batch) == 1:
                 return [self._response(batch[0], seed, error=str(error).strip().partition("\n")[0] or "refused")]
@@ -169,7 +167,7 @@ def _identity(name: str, model: Path, lora: Path | None, settings: Settings, spe
         "likelihood": str(settings.likelihood).lower(),
         "engine": msgspec.json.encode(settings.engine, order="sorted").decode(),
         "sampling": msgspec.json.encode(spec.sampling, order="sorted").decode(),
-        "noise": "seed and example",
+        "noise": NOISE,
         "files_sha256": files_digest(model),
     }
 
@@ -194,9 +192,9 @@ def _engine(name: str, model: Path, lora: Path | None, settings: Settings, sampl
         raise BackendError(f"{model}: vLLM cannot load this model ({said})") from error
     request = LoRARequest(lora.name, 1, str(lora)) if lora else None
 
-    def generate(conversations: Sequence[Sequence[Message]], noise: Sequence[int]) -> list[Said]:
+    def generate(conversations: Sequence[Sequence[Message]], seeds: Sequence[int]) -> list[Said]:
         logprobs = 0 if settings.likelihood else None
-        params = [vllm.SamplingParams(**sampling, seed=own % SEEDS, logprobs=logprobs) for own in noise]
+        params = [vllm.SamplingParams(**sampling, seed=own, logprobs=logprobs) for own in seeds]
         turns = [[{"role": turn.role, "content": turn.content} for turn in messages] for messages in conversations]
         outputs = engine.chat(turns, sampling_params=params, use_tqdm=False, lora_request=request)
         return [_said(output) for output in outputs]

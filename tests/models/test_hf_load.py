@@ -9,6 +9,7 @@ import pytest
 from shipworthy.demo import story
 from shipworthy.errors import BackendError
 from shipworthy.models._hf_files import adapter_folder, files_digest, model_folder
+from shipworthy.models._hf_load import quiet
 from shipworthy.models._hf_network import open_model
 from shipworthy.models._sentences import TextClassifier
 from tests import checkpoints as made
@@ -348,3 +349,38 @@ def test_a_tokenizer_that_was_only_saved_again_does_the_same(tmp_path: Path) -> 
 
     assert tokenizer_digest(story.MODEL) != tokenizer_digest(again)
     assert plain == same != new
+
+
+def test_an_adapter_trained_over_another_one_does_not_go_onto_the_base_alone(tmp_path: Path) -> None:
+    from shipworthy.models._hf_files import weights_digest
+
+    lora = made.adapter(tmp_path / "a")
+    (lora / "lineage.json").write_text(
+        json.dumps({"base_sha256": weights_digest(story.MODEL), "adapter_sha256": "ab" * 32})
+    )
+
+    for merge in (True, False):
+        assert "was trained with another one (abababababab) merged" in _refused(story.MODEL, lora, merge=merge)
+
+
+@pytest.mark.parametrize("second", ["LoHa", "IA3", "PromptTuning"])
+def test_two_types_of_adapters_on_one_base_are_refused_as_what_they_are(tmp_path: Path, second: str) -> None:
+    import peft
+
+    options: dict[str, Any] = {
+        "LoHa": {"target_modules": ["q_proj"]},
+        "IA3": {"target_modules": ["k_proj", "down_proj"], "feedforward_modules": ["down_proj"]},
+        "PromptTuning": {"num_virtual_tokens": 3},
+    }[second]
+    network = open_model(made.model(tmp_path / "m"), None).base.network
+    config = getattr(peft, f"{second}Config")(task_type="CAUSAL_LM", **options)
+    with quiet():
+        peft.get_peft_model(network, config).save_pretrained(tmp_path / "b")
+    made.edit(tmp_path / "b" / "adapter_config.json", base_model_name_or_path=None)
+    base = made.model(tmp_path / "base")
+    first = open_model(base, made.adapter(tmp_path / "a"), merge=False)
+    refused = _refused(base, tmp_path / "b", merge=False)
+
+    assert f"is an adapter of type {config.peft_type.value}" in refused and "carries one of type LORA" in refused
+    assert "merge: false" in refused and "does not fit" not in refused
+    assert first.base.adapters and open_model(base, tmp_path / "b")

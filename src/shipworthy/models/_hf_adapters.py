@@ -31,7 +31,13 @@ def refuse_foreign(lora: Path, model: Path, *, said: str = "") -> None:
     Raises: BackendError: the adapter was made on another base.
     """
     if (lora / LINEAGE).is_file():
-        made_on = str(json_of(lora / LINEAGE).get("base_sha256") or "")
+        lineage = json_of(lora / LINEAGE)
+        made_on, over = str(lineage.get("base_sha256") or ""), str(lineage.get("adapter_sha256") or "")
+        if over:
+            raise BackendError(
+                f"{lora}: this adapter was trained with another one ({over[:12]}) merged into its base, so on the base "
+                "alone it answers as nobody trained it; merge that one into the base, save it, and train from there"
+            )
         if made_on and made_on != weights_digest(model):
             raise _foreign(lora, f"weights with the digest {made_on[:12]} (its {LINEAGE})", model)
         if made_on:
@@ -58,6 +64,7 @@ def put_on(network: Any, lora: Path, name: str) -> Any:
     except ImportError as error:
         raise MissingExtra(f"an adapter needs peft: {INSTALL}") from error
     refuse_broken_adapter(lora)
+    _refuse_mixed(network, lora)
     with said_of(lora, "this adapter does not fit the base model"), quiet():
         config = _config(lora)
         with _shapes_named(lora):
@@ -75,6 +82,20 @@ def put_on(network: Any, lora: Path, name: str) -> Any:
         _refuse_misfits(lora, report.missing_keys, report.unexpected_keys)
     refuse_not_finite(lora, ((key, one) for key, one in network.named_parameters() if f".{name}" in key))
     return network.eval()
+
+
+def _refuse_mixed(network: Any, lora: Path) -> None:
+    """Raises: BackendError: adapters of another type are on the network already; peft keeps one type on a base."""
+    there = {
+        str(getattr(one.peft_type, "value", one.peft_type)) for one in getattr(network, "peft_config", {}).values()
+    }
+    own = str(json_of(lora / ADAPTER_CONFIG).get("peft_type"))
+    if there - {own}:
+        raise BackendError(
+            f"{lora}: is an adapter of type {own}, and the base that it would share carries one of type "
+            f"{', '.join(sorted(there))}; under `merge: false` all adapters on a base are of one type, so leave it out "
+            "for one of the two"
+        )
 
 
 def merged(network: Any, lora: Path) -> Any:

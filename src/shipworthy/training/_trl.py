@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shipworthy.errors import BadInput, MissingExtra
+from shipworthy.errors import MissingExtra
 from shipworthy.models import before_torch
+from shipworthy.training._base import refuse_diverged, refuse_spoilt, start_of
 from shipworthy.training.recipe import ADAPTER_METHODS, Recipe
 from shipworthy.training.rows import Row
 
@@ -34,21 +35,25 @@ class Trained:
 
 
 def train(recipe: Recipe, rows: Sequence[Row], output: Path, progress: Callable[[int, int, float], None]) -> Trained:
-    """Trains on `rows` and writes weights or adapter into `output`; nothing is downloaded, nothing is reported."""
+    """Trains on `rows` and writes weights or adapter into `output`; nothing is downloaded, nothing is reported.
+
+    Raises: as `start_of`; BadInput: the training diverged, and nothing was written.
+    """
     _require(recipe)
     _quiet()
     import torch
     import transformers
 
     transformers.set_seed(recipe.seed)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(recipe.base, local_files_only=True)
+    network, tokenizer = start_of(recipe)
     with tempfile.TemporaryDirectory() as scratch:
-        trainer = _trainer(recipe, rows, _model(recipe), tokenizer, scratch)
-        losses = _follow(trainer, progress)
+        trainer = _trainer(recipe, rows, network, tokenizer, scratch)
+        losses = _follow(recipe, trainer, progress)
         started = time.monotonic()
         with _own_warnings_only():
             trainer.train()
         seconds = time.monotonic() - started
+    refuse_spoilt(recipe, trainer.model)
     _write(recipe, trainer.model, tokenizer, output)
     last = losses[-max(1, len(losses) // 10) :]
     return Trained(
@@ -91,32 +96,6 @@ def _own_warnings_only() -> Iterator[None]:
         yield
 
 
-def _model(recipe: Recipe) -> Any:
-    import torch
-    import transformers
-
-    options: dict[str, Any] = {}
-    if recipe.method == "qlora":
-        options["quantization_config"] = transformers.BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_compute_dtype=torch.float32,
-            bnb_4bit_use_double_quant=True,
-        )
-    try:
-        model = transformers.AutoModelForCausalLM.from_pretrained(
-            recipe.base, dtype=torch.float32, local_files_only=True, **options
-        )
-    except (OSError, ValueError) as error:
-        first = str(error).strip().partition("\n")[0]
-        raise BadInput(f"transformers cannot load this base ({first})", where=recipe.base) from error
-    if recipe.adapter:
-        import peft
-
-        model = peft.PeftModel.from_pretrained(model, recipe.adapter).merge_and_unload()
-    return model
-
-
 def _trainer(recipe: Recipe, rows: Sequence[Row], model: Any, tokenizer: Any, scratch: str) -> Any:
     import datasets
     import transformers
@@ -149,6 +128,7 @@ def _arguments(recipe: Recipe, scratch: str) -> dict[str, Any]:
         "max_length": recipe.max_length,
         "seed": recipe.seed,
         "logging_steps": 1,
+        "logging_nan_inf_filter": False,  # it would put the mean of earlier losses in the place of NaN
         "save_strategy": "no",
         "report_to": [],
         "bf16": False,
@@ -198,8 +178,8 @@ def _as_trl(row: Row) -> dict[str, Any]:
     return {key: [{"role": m.role, "content": m.content} for m in value] for key, value in turns.items()}
 
 
-def _follow(trainer: Any, progress: Callable[[int, int, float], None]) -> list[float]:
-    """Calls `progress` after each step; returns the list that the losses are collected in."""
+def _follow(recipe: Recipe, trainer: Any, progress: Callable[[int, int, float], None]) -> list[float]:
+    """Calls `progress` after each step, and ends a training that diverged; returns the list that losses are put in."""
     import transformers
 
     losses: list[float] = []
@@ -207,6 +187,13 @@ def _follow(trainer: Any, progress: Callable[[int, int, float], None]) -> list[f
     class Follow(transformers.TrainerCallback):  # type: ignore[misc]
         def on_log(self, _args: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
             if logs and "loss" in logs:
+                norm = logs.get("grad_norm")
+                refuse_diverged(
+                    recipe,
+                    int(state.global_step),
+                    the_loss=float(logs["loss"]),
+                    the_norm_of_the_gradient=None if norm is None else float(norm),
+                )
                 losses.append(float(logs["loss"]))
                 progress(int(state.global_step), int(state.max_steps), losses[-1])
 

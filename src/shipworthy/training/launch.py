@@ -21,7 +21,8 @@ def launch(recipe: Recipe, progress: Progress | None = None) -> lineage.Lineage:
     """Trains what `recipe` says; its output folder appears whole, at the end, or not at all.
 
     Raises:
-        BadInput: a data file or the base is not what it should be, or the output folder is taken.
+        BadInput: a data file or the base is not what it should be, the output is taken, or the training diverged.
+        BackendError: base or adapter is not wholly what its config describes.
         MissingExtra: the method needs a package that is not installed.
     """
     read_shape(recipe.base)

@@ -61,7 +61,9 @@ class Machine(Record):
 
 
 def shape_from_config(config: Mapping[str, Any], where: str) -> Shape:
-    """The shape that a Hugging Face `config.json` describes. Raises: BadInput: a dimension is missing."""
+    """The shape that a Hugging Face `config.json` describes. Raises: BadInput: a dimension is missing or no number."""
+    if not isinstance(config, Mapping):
+        raise BadInput("holds no JSON object; restore the file", where=where)
     try:
         heads, hidden = int(config["num_attention_heads"]), int(config["hidden_size"])
         return Shape(
@@ -76,6 +78,8 @@ def shape_from_config(config: Mapping[str, Any], where: str) -> Shape:
         )
     except KeyError as error:
         raise BadInput(f"names no {error}, so no plan can be made for this kind of model", where=where) from error
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        raise BadInput(f"a dimension is no number above 0 ({error}); restore the file", where=where) from error
 
 
 def plan(recipe: Recipe, shape: Shape, row_tokens: Sequence[int], machine: Machine | None = None) -> Plan:

@@ -33,7 +33,12 @@ PROCESSES = frozenset(
         ),
         *("docs/test_documents.py", "docs/test_pictures.py", "evaluation/test_main_job.py"),
         *("evaluation_scoring/test_code.py", "evaluation_scoring/test_in_a_run.py", "evaluation_scoring/test_sql.py"),
-        *("evaluation_scoring/test_sandbox.py", "evaluation_suites/test_commands.py", "models/test_openai.py"),
+        *(
+            "evaluation_scoring/test_sandbox.py",
+            "evaluation_suites/test_commands.py",
+            "evaluation_suites/test_checkpoints.py",
+            "models/test_openai.py",
+        ),
         *("evaluation_scoring/test_classifiers.py", "evaluation_scoring/test_grammar.py"),
         *("evaluation_scoring/test_workers.py", "evaluation_suites/test_probes.py", "models/test_echo.py"),
         *("store/test_ledger.py", "store/test_run_folder.py"),

@@ -18,6 +18,7 @@ import aiohttp
 import msgspec
 import pytest
 
+from shipworthy.cli.main import main
 from shipworthy.demo import story
 from shipworthy.errors import BadInput
 from shipworthy.evaluation import Surroundings
@@ -27,6 +28,7 @@ from shipworthy.evaluation.checkpoints import (
     JUDGED,
     STOP,
     Examiner,
+    Failed,
     Heard,
     Notice,
     history,
@@ -188,6 +190,88 @@ def test_a_good_checkpoint_goes_on_and_a_spoilt_one_stops(examiner: Examiner, tm
     assert ["promote", "block"] == [one.payload["verdict"] for one in examiner.within.ledger.entries(kind=JUDGED)]
     with RunFolder.open(examiner.out / "step-4") as folder:
         assert "tune" == folder.manifest.settings["purpose"]
+
+
+def _without_a_layer(folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    kept = {name: one for name, one in weights.items() if ".layers.2." not in name}
+    save_file(kept, folder / "model.safetensors", {"format": "pt"})
+
+
+def _with_half_a_config(folder: Path) -> None:
+    (folder / "config.json").write_text("{")
+
+
+def _without_a_tokenizer(folder: Path) -> None:
+    (folder / "tokenizer.json").unlink()
+
+
+@pytest.mark.train
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (_without_a_layer, "9 tensors without weights here"),
+        (_with_half_a_config, "cannot be read as JSON"),
+        (_without_a_tokenizer, "holds no tokenizer"),
+    ],
+)
+def test_a_broken_checkpoint_is_named_and_the_next_one_judged(
+    examiner: Examiner, tmp_path: Path, broken: Callable[[Path], None], said: str
+) -> None:
+    broken(checkpoint(tmp_path, "checkpoint-2"))
+    checkpoint(tmp_path, "checkpoint-4")
+    told: list[tuple[str, Heard | Failed]] = []
+    looks = iter((True, True, False))
+
+    def wait() -> bool:
+        if len(told) == 2 and not (tmp_path / "out" / "checkpoint-6").exists():
+            broken(checkpoint(tmp_path, "checkpoint-6"))
+        return next(looks)
+
+    last = watch(examiner, tmp_path / "out", tell=lambda path, heard: told.append((path.name, heard)), wait=wait)
+
+    assert ["checkpoint-2", "checkpoint-4", "checkpoint-6"] == [name for name, _ in told], "each is told once"
+    assert isinstance(told[0][1], Failed) and said in told[0][1].error and not told[0][1].stop
+    assert isinstance(told[1][1], Heard) and "promote" == told[1][1].verdict
+    assert last == told[2][1] and isinstance(last, Failed)
+    assert [4] == [kept.heard.step for kept in history(examiner.out)]
+
+
+@pytest.mark.train
+def test_a_broken_checkpoint_is_judged_when_it_is_written_again(examiner: Examiner, tmp_path: Path) -> None:
+    made = checkpoint(tmp_path, "checkpoint-2")
+    whole = (made / "config.json").read_bytes()
+    _with_half_a_config(made)
+    told: list[Heard | Failed] = []
+
+    def wait() -> bool:
+        (made / "config.json").write_bytes(whole)
+        return len(told) < 2
+
+    last = watch(examiner, tmp_path / "out", tell=lambda _, heard: told.append(heard), wait=wait)
+
+    assert [Failed, Heard] == [type(one) for one in told]
+    assert isinstance(last, Heard) and "promote" == last.verdict
+
+
+@pytest.mark.train
+def test_the_command_names_what_it_could_not_judge_and_ends_with_2(
+    examiner: Examiner, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint(tmp_path, "checkpoint-2")
+    _without_a_layer(checkpoint(tmp_path, "checkpoint-4"))
+    half = checkpoint(tmp_path, "checkpoint-6") / "model.safetensors"
+    half.write_bytes(half.read_bytes()[:1000])
+    code = main(["watch", str(tmp_path / "out"), "--protocol", str(examiner.protocol), "--once", "--json"])
+    out, err = capsys.readouterr()
+
+    assert 2 == code
+    assert ["promote", None] == [one.get("verdict") for one in json.loads(out)]
+    assert ["failed", False] == [json.loads(out)[1][key] for key in ("status", "stop")]
+    assert "checkpoint-4: not judged" in err and "9 tensors without weights here" in err
+    assert "checkpoint-6: not judged, it is not written to the end" in err
 
 
 @pytest.mark.train

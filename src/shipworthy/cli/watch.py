@@ -4,7 +4,8 @@ Polls DIR for new checkpoints, prints a line for each, keeps a history (DIR/ship
 DIR/shipworthy.stop when the stop rule is met. With --port it waits for a trainer's notices over HTTP instead:
 POST /checkpoint {event, step, checkpoint_dir, output_dir} answers {metrics, stop, verdict, because}.
 
-The exit code is the last verdict's, 0 where there was nothing new.
+A checkpoint that cannot be judged is named and left until it is written again. The exit code is the last verdict's, 2
+where the last checkpoint could not be judged, 0 where there was nothing new.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import asyncio
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,7 @@ from shipworthy.cli._plain import plain
 from shipworthy.records import EXIT_CODE
 
 if TYPE_CHECKING:
-    from shipworthy.evaluation.checkpoints import Examiner, Heard
+    from shipworthy.evaluation.checkpoints import Examiner, Failed, Heard
 
 HELP = "judge every checkpoint of a training run while it trains"
 
@@ -43,11 +45,13 @@ def run(args: argparse.Namespace) -> int:
     examiner = checkpoints.with_rule(_examiner(args), stop_when=args.stop_when, patience=args.patience)
     if args.port is not None:
         return asyncio.run(_serve(args, examiner))
-    told: list[Heard] = []
+    told: list[Heard | Failed] = []
 
-    def tell(path: Path, heard: "Heard") -> None:
+    def tell(path: Path, heard: "Heard | Failed") -> None:
         told.append(heard)
-        if not args.json:
+        if isinstance(heard, checkpoints.Failed):
+            print(plain(f"{path.name}: not judged  ({heard.error})"), file=sys.stderr, flush=True)
+        elif not args.json:
             print(line(path, heard), flush=True)
 
     try:
@@ -58,7 +62,9 @@ def run(args: argparse.Namespace) -> int:
         if not args.quiet:
             print("stopped watching; a checkpoint that was under way goes on with the next watch", file=sys.stderr)
         last = told[-1] if told else None
-    _sum_up(args, told)
+    _sum_up(args, told, examiner.unfinished(args.dir))
+    if isinstance(last, checkpoints.Failed):
+        return 2
     return EXIT_CODE[last.verdict] if last is not None else 0
 
 
@@ -93,16 +99,23 @@ def _waited(args: argparse.Namespace) -> bool:
     return True
 
 
-def _sum_up(args: argparse.Namespace, told: "list[Heard]") -> None:
+def _sum_up(args: argparse.Namespace, told: "list[Heard | Failed]", unfinished: Sequence[Path]) -> None:
     import msgspec
 
+    from shipworthy.evaluation.checkpoints import Heard
+
+    for path in unfinished:
+        print(plain(f"{path.name}: not judged, it is not written to the end"), file=sys.stderr)
+    runs = [heard.run for heard in told if isinstance(heard, Heard)]
     if args.json:
         print(msgspec.json.encode(told).decode())
     elif not told:
         print(f"No new checkpoint below {args.dir}.\nNext: shipworthy watch {args.dir}")
-    else:
+    elif runs:
         print(f"History: {args.dir / 'shipworthy' / 'checkpoints.jsonl'}")
-        print(f"Next: shipworthy report {told[-1].run} -o report.html")
+        print(f"Next: shipworthy report {runs[-1]} -o report.html")
+    else:
+        print(f"No checkpoint could be judged.\nNext: shipworthy watch {args.dir}")
 
 
 async def _serve(args: argparse.Namespace, examiner: "Examiner") -> int:

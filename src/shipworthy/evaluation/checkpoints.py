@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
-from shipworthy.errors import BadInput
+from shipworthy.errors import BadInput, ShipworthyError
 from shipworthy.evaluation.checkpoint_files import (
     MARKERS,
     SETTLE_S,
@@ -56,6 +57,16 @@ class Heard(Record):
     because: str
     step: int | None = None
     run: str = ""
+
+
+class Failed(Record):
+    """A checkpoint that could not be judged, in the words of the answer over HTTP; the next one may be."""
+
+    checkpoint: str
+    error: str
+    status: Literal["failed"] = "failed"
+    stop: bool = False
+    metrics: dict[str, float] = {}
 
 
 class Kept(Record):
@@ -105,6 +116,11 @@ class Examiner:
         earlier, now_s = history(self.out), self.within.now().timestamp()
         found = (path for path in checkpoints(watched) if complete(path, now_s=now_s, settle_s=self.settle_s))
         return [path for path in found if self._known(earlier, path) is None]
+
+    def unfinished(self, watched: Path) -> list[Path]:
+        """Checkpoints below `watched` that are not written to the end."""
+        now_s = self.within.now().timestamp()
+        return [path for path in checkpoints(watched) if not complete(path, now_s=now_s, settle_s=self.settle_s)]
 
     def _out(self, notice: Notice) -> Path:
         return Path(notice.output_dir) / "shipworthy" if notice.output_dir else self.out
@@ -197,23 +213,47 @@ def watch(
     examiner: Examiner,
     watched: Path,
     *,
-    tell: Callable[[Path, Heard], None],
+    tell: Callable[[Path, Heard | Failed], None],
     wait: Callable[[], bool],
-) -> Heard | None:
+) -> Heard | Failed | None:
     """Judge every new checkpoint below `watched`, and again after each `wait`, until it is False or a stop is said.
+
+    One that cannot be judged is told and left until it is written again; it says nothing about the ones after it.
 
     Returns: what was heard last; None: there was nothing new.
     """
-    last = None
+    last: Heard | Failed | None = None
+    left: dict[Path, str] = {}
     while True:
         for path in examiner.new(watched):
-            last = examiner.judge(Notice(checkpoint_dir=str(path)))
+            mark = _mark(path)
+            if left.get(path) == mark:
+                continue
+            last = _tried(examiner, path)
             tell(path, last)
-            if last.stop:
+            if isinstance(last, Failed):
+                left[path] = mark
+            elif last.stop:
                 (watched / STOP).write_bytes(msgspec.json.encode(last) + b"\n")
                 return last
         if not wait():
             return last
+
+
+def _tried(examiner: Examiner, path: Path) -> Heard | Failed:
+    try:
+        return examiner.judge(Notice(checkpoint_dir=str(path)))
+    except (ShipworthyError, OSError) as error:  # a trainer may also have taken it away meanwhile
+        return Failed(checkpoint=str(path), error=str(error))
+
+
+def _mark(folder: Path) -> str:
+    """Sizes and times of every file: any of them may be what is mended. Empty: the folder is gone."""
+    try:
+        stats = [(path.name, path.stat()) for path in sorted(folder.iterdir()) if path.is_file()]
+    except OSError:
+        return ""
+    return " ".join(f"{name}:{stat.st_size}:{stat.st_mtime_ns}" for name, stat in stats)
 
 
 def with_rule(examiner: Examiner, *, stop_when: str | None, patience: int | None) -> Examiner:

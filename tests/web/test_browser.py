@@ -51,3 +51,37 @@ def test_axe_core_finds_no_violation(decision: str, tmp_path: Path, pages: Modul
     seen = looked(pages.story(decision), tmp_path, screenshots, axe=source.read_text(encoding="utf-8"))
 
     assert [()] * 4 == [s.violations for s in seen]
+
+
+def test_failing_examples_are_searched_and_filtered(tmp_path: Path, pages: ModuleType, screenshots: ModuleType) -> None:
+    from tests.web.test_failing import HOSTILE, failure, page_with
+
+    rows = [
+        failure(example_id="one", slices={"intent": "refund"}),
+        failure(example_id="two", slices={"intent": "login"}, outcome="wrong"),
+        failure(example_id=HOSTILE, slices={HOSTILE: HOSTILE}, outcome="wrong"),
+    ]
+    path = tmp_path / "report.html"
+    path.write_text(render_page(page_with(*rows), "html"), encoding="utf-8")
+
+    async def filtered() -> list[object]:
+        async with screenshots._browser() as page:
+            await screenshots._view(page, path, 1280, "light", "", full=False)
+            return [await page.evaluate(script) for script in SCRIPTS]
+
+    assert ["3 of 3 shown", "1 of 3 shown", "2 of 3 shown", "1 of 3 shown", 0] == asyncio.run(filtered())
+
+
+_TYPE = (
+    "(() => {{ const c = [...document.querySelectorAll('.filters input, .filters select')];"
+    "c.forEach(x => x.value = ''); c[{at}].value = {value};"
+    "c[{at}].dispatchEvent(new Event('input', {{bubbles: true}}));"
+    "return document.querySelector('.filters output').textContent; }})()"
+)
+SCRIPTS = (
+    "document.querySelector('.filters output').textContent",
+    _TYPE.format(at=0, value="'TWO login'"),
+    _TYPE.format(at=1, value="'wrong'"),
+    _TYPE.format(at=2, value="'slice intent=refund'"),
+    "document.querySelectorAll('script[src], img').length",
+)

@@ -2,7 +2,7 @@
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 import msgspec
@@ -221,7 +221,18 @@ class _Check:
     def known(self, what: str, name: str, names: Iterable[str], path: Path) -> None:
         known = list(names)
         if name not in known:
+            self._misspelt_key(what, name, known, path)
             self.refuse(f"unknown {what} {name!r}{nearest(name, known)}", path)
+
+    def _misspelt_key(self, what: str, name: str, known: Sequence[str], path: Path) -> None:
+        """A declared metric that nothing names, near to what is named, may itself be the typo: both are told."""
+        if what != "metric":
+            return
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+        if near and near[0] not in {gate.metric for gate in self._protocol.gates}:
+            there = self._tree.at_key(("metrics", near[0])).rsplit(":", 2)[1]
+            told = f"{name!r} is named here, and line {there} declares {near[0]!r}, which no gate names"
+            self.refuse(f"unknown metric {name!r}: {told}; one of the two is misspelt", path)
 
     def refuse(self, message: str, path: Path) -> NoReturn:
         raise ProtocolError(message, where=self._tree.at(path))

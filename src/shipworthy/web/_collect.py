@@ -11,15 +11,18 @@ from shipworthy.evaluation.prompts import render
 from shipworthy.gates import Question
 from shipworthy.gates.question import notes
 from shipworthy.protocol import Protocol
-from shipworthy.records import Decision, Example, Response
+from shipworthy.records import Decision, Example, Message, Response
 from shipworthy.store.run_folder import EXAMPLES, RunFolder
 from shipworthy.web._ladder import ladder, paretos
-from shipworthy.web._page import Answer, Page, Regression, baselines_of, question_of
+from shipworthy.web._page import Answer, Failure, Failures, Page, Regression, baselines_of, question_of
 from shipworthy.web._prices import Prices
 from shipworthy.web._provenance import metric_facts, provenance
+from shipworthy.web.failing import Failing, failing
 from shipworthy.web.worst import Loss, worst
 
-MOST_REGRESSIONS = 3
+MOST_REGRESSIONS, MOST_FAILURES = 3, 500
+_LONGEST_TEXT, _MOST_TEXT = 1_500, 1_600_000
+"""Characters of one text of a failing example, and of all of them: a page of at most about 2 MB."""
 _NEXT: dict[Decision, str] = {
     "promote": "shipworthy release promote {run}",
     "block": "shipworthy run {protocol}",
@@ -61,11 +64,18 @@ def _with_answers(page: Page, run: RunFolder, promised: Protocol) -> Page:
     losses = worst(
         (*page.gates, *page.cells), evidence, question.metrics, candidate=page.candidate, most=MOST_REGRESSIONS
     )
-    prices, answers = _responses(run.responses(), {(loss.dataset, loss.example_id, loss.seed) for loss in losses})
+    floor = [name for name, role in question.roles.items() if role == "trivial"]
+    failed, total = failing(
+        page.gates, evidence, question.metrics, candidate=page.candidate, most=MOST_FAILURES, floor=floor
+    )
+    units: list[Loss | Failing] = [*losses, *failed]
+    prices, answers = _responses(run.responses(), {(one.dataset, one.example_id, one.seed) for one in units})
+    examples = _wanted(run, units)
     table = ladder(question, evidence, prices)
     return msgspec.structs.replace(
         page,
-        regressions=_regressions(losses, _wanted(run, losses), answers, promised, question),
+        regressions=_regressions(losses, examples, answers, promised, question),
+        failures=Failures(shown=_failures(failed, examples, answers, promised, question), total=total),
         ladder=table,
         notes=notes(question),
         paretos=paretos(table, page.verdict.metrics),
@@ -87,7 +97,7 @@ def _responses(responses: Iterable[Response], wanted: set[Key]) -> tuple[Prices,
     return prices, kept
 
 
-def _wanted(run: RunFolder, losses: Sequence[Loss]) -> dict[tuple[str, str], Example]:
+def _wanted(run: RunFolder, losses: Sequence[Loss | Failing]) -> dict[tuple[str, str], Example]:
     wanted = {(loss.dataset, loss.example_id) for loss in losses}
     found = {(e.dataset, e.id): e for e in run.examples() if (e.dataset, e.id) in wanted}
     for _, id in sorted(wanted - found.keys()):
@@ -124,7 +134,54 @@ def _regressions(
     return tuple(shown)
 
 
-def _answer(model: str, score: float, response: Response | None) -> Answer:
+def _failures(
+    failed: Sequence[Failing],
+    examples: Mapping[tuple[str, str], Example],
+    answers: Mapping[tuple[str, Key], Response],
+    promised: Protocol,
+    question: Question,
+) -> tuple[Failure, ...]:
+    """As many of the failing examples as the page has room for."""
+    shown, room = [], _MOST_TEXT
+    for one in failed:
+        example, key = examples[one.dataset, one.example_id], (one.dataset, one.example_id, one.seed)
+        theirs = answers.get((one.baseline, key))
+        failure = Failure(
+            example_id=example.id,
+            dataset=example.dataset,
+            metric=one.metric,
+            outcome=one.outcome,
+            unit=question.metrics[one.metric].unit,
+            where=example.where.rpartition("/")[2],
+            seed=one.seed,
+            slices=example.slices,
+            prompt=tuple(_cut_turn(turn) for turn in render(promised, [example])[0].messages[-4:]),
+            reference=_cut(_text(example.reference)),
+            candidate=_cut_answer(_answer(question.candidate, one.ours, answers.get((question.candidate, key)))),
+            baseline=_cut_answer(_answer(one.baseline, one.theirs, theirs)) if one.baseline else None,
+        )
+        room -= len(msgspec.json.encode(failure))
+        if room < 0:
+            break
+        shown.append(failure)
+    return tuple(shown)
+
+
+def _cut(text: str | None) -> str | None:
+    if text is None or len(text) <= _LONGEST_TEXT:
+        return text
+    return f"{text[:_LONGEST_TEXT]} … and {len(text) - _LONGEST_TEXT:,} more characters"
+
+
+def _cut_turn(turn: Message) -> Message:
+    return msgspec.structs.replace(turn, content=_cut(turn.content) or "")
+
+
+def _cut_answer(answer: Answer) -> Answer:
+    return msgspec.structs.replace(answer, text=_cut(answer.text), error=_cut(answer.error))
+
+
+def _answer(model: str, score: float | None, response: Response | None) -> Answer:
     if response is None:
         return Answer(model=model, text=None, error="it never came", score=score)
     return Answer(model=model, text=response.text, error=response.error, score=score)

@@ -23,6 +23,7 @@ class Layout(NamedTuple):
     row: int
     strip: int
     label: int
+    value: int
     left: float
     right: float
 
@@ -31,9 +32,9 @@ class Layout(NamedTuple):
         return (self.strip + self.row) // 2
 
 
-WIDE = Layout("wide", row=34, strip=0, label=21, left=31.0, right=76.0)
-NARROW = Layout("narrow", row=58, strip=28, label=21, left=2.0, right=98.0)
-"""Label, plot and value on one line; or label and value above the plot."""
+WIDE = Layout("wide", row=34, strip=0, label=21, value=21, left=31.0, right=76.0)
+NARROW = Layout("narrow", row=76, strip=46, label=21, value=39, left=2.0, right=98.0)
+"""Label, plot and value on one line; or label, value and plot one below the other, so that no two can meet."""
 _TOP, _BOTTOM = 24, 30
 _OFF_SCALE, _KEPT = 6.0, 3.0
 """A row that reaches this many times further than the median row leaves the scale by an arrow, and the scale keeps this
@@ -135,14 +136,15 @@ def _row(finding: Finding, layout: Layout, scale: Scale, i: int, *, label: str) 
     y = top + layout.line
     marker = f'<svg x="{scale.percent(value)}" y="{y}" overflow="visible">{_MARKERS[finding.outcome]}</svg>'
     marker = marker if scale.low <= value <= scale.high else ""
-    label_width = layout.left - 1 if layout is WIDE else 56
+    label_width = layout.left - 1 if layout is WIDE else 100
+    side, end = ("100%", "end") if layout is WIDE else ("0", "start")
     return (
         _ground(finding, scale, top + layout.strip, layout.row - layout.strip)
         + f'<svg x="0" y="{top}" width="{label_width}%" height="{layout.row}"><text class="name" x="0" '
-        f'y="{layout.label}">{text(label, limit=44 if layout is WIDE else 27)}</text></svg>'
+        f'y="{layout.label}">{text(label, limit=44)}</text></svg>'
         f'<g class="{finding.outcome}"><line class="limits" x1="{scale.percent(low)}" x2="{scale.percent(high)}" '
         f'y1="{y}" y2="{y}"/>{_end(scale, low, y)}{_end(scale, high, y)}{marker}</g>'
-        f'<text class="value" x="100%" y="{top + layout.label}" text-anchor="end">'
+        f'<text class="value" x="{side}" y="{top + layout.value}" text-anchor="{end}">'
         f"{text(gain_text(finding))}</text>"
     )
 

@@ -1,6 +1,13 @@
-"""One HTML file that opens from disk and asks nobody for anything: style inlined, charts drawn here, no script."""
+"""One HTML file that opens from disk and asks nobody for anything: style inlined, charts drawn here.
+
+Its only script filters the list of failing examples; the policy of the page names it by its digest and allows no other.
+"""
 
 import base64
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from shipworthy.records import Decision
@@ -8,14 +15,14 @@ from shipworthy.web import _format
 from shipworthy.web._diff import Span, marked
 from shipworthy.web._forest import forests
 from shipworthy.web._methods import notes
-from shipworthy.web._page import Answer, Page, Regression, answer_of
+from shipworthy.web._page import Answer, Failed, Failure, Page, Regression, answer_of
 from shipworthy.web._pareto import pareto
 from shipworthy.web._rows import folded, groups, labels_of, legend, row, settling, tally, telling
-from shipworthy.web._templates import style, template
+from shipworthy.web._templates import script, style, template
 
 MOST_GATES, MOST_SLICES, MOST_GROUPS, MOST_IN_FOREST, MOST_WARNINGS, MOST_MODELS = 60, 60, 40, 16, 30, 60
 """Rows of each table; what is left off is counted and stands in the JSON."""
-_LONGEST_TEXT = 6_000
+_LONGEST_TEXT, _MOST_SLICES_TO_CHOOSE = 6_000, 200
 
 _ICONS: dict[Decision, str] = {
     "promote": '<circle cx="24" cy="24" r="21"/><path d="m14 25 7 7 13-15"/>',
@@ -78,6 +85,12 @@ def html(page: Page) -> str:
         warnings_folded=warnings_folded,
         notes=notes(page.verdict.metrics),
         longest=_LONGEST_TEXT,
+        failures=[(one, *_side_by_side(one)) for one in page.failures.shown] if page.failures else [],
+        failures_total=page.failures.total if page.failures else 0,
+        filters=_filters(page.failures.shown if page.failures else ()),
+        outcomes=_OUTCOMES,
+        script=script() if page.failures and page.failures.shown else "",
+        script_digest=base64.b64encode(hashlib.sha256(script().encode()).digest()).decode(),
     )
     return _format.printable(text)
 
@@ -93,6 +106,45 @@ def _sides(regression: Regression) -> tuple[_Side, _Side]:
             regression.baseline, _format.quantity(regression.baseline.score, regression.unit), other_spans, more_theirs
         ),
     )
+
+
+_OUTCOMES: dict[Failed, str] = {
+    "lost": "worse than the baseline",
+    "unanswered": "no answer",
+    "wrong": "not right, baseline no better",
+}
+
+
+def _side_by_side(failure: Failure) -> tuple[list[_Side], str]:
+    """Candidate and, where there is one, baseline, differing words marked; and the labels it is filtered by."""
+    answers = [failure.candidate, *([failure.baseline] if failure.baseline else [])]
+    spans = marked(*map(_said, answers)) if len(answers) == 2 else ((Span(_said(answers[0]), differs=False),),)
+    sides = [
+        _Side(answer, _format.quantity(answer.score, failure.unit) if answer.score is not None else "none", span, 0)
+        for answer, span in zip(answers, spans, strict=True)
+    ]
+    return sides, json.dumps(_labels(failure))
+
+
+def _labels(failure: Failure) -> list[str]:
+    slices = [f"{column}={label}" for column, label in failure.slices.items()]
+    return [failure.outcome, f"metric {failure.metric}", *(f"slice {one}" for one in slices)]
+
+
+def _filters(failures: Sequence[Failure]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """(name, [(label, words)]) of every filter that tells examples apart; the commonest slices of many."""
+    outcomes: list[tuple[str, str]] = [
+        (key, words) for key, words in _OUTCOMES.items() if any(one.outcome == key for one in failures)
+    ]
+    labels = Counter(label for one in failures for label in _labels(one)[1:])
+    metrics = sorted(label for label in labels if label.startswith("metric "))
+    slices = sorted(label for label, _ in labels.most_common(_MOST_SLICES_TO_CHOOSE) if label.startswith("slice "))
+    named = [("Outcome", outcomes), ("Metric", _words(metrics)), ("Slice", _words(slices))]
+    return [(name, choices) for name, choices in named if len(choices) > 1]
+
+
+def _words(labels: list[str]) -> list[tuple[str, str]]:
+    return [(label, label.partition(" ")[2]) for label in labels]
 
 
 def _said(answer: Answer) -> str:

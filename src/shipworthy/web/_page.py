@@ -89,6 +89,34 @@ class Regression(Record):
     reference: str | None = None
 
 
+Failed = Literal["lost", "unanswered", "wrong"]
+"""Worse than the baseline; no answer came; not right, and the baseline is no better (or there is none)."""
+
+
+class Failure(Record):
+    """One example that the candidate fails on one metric, side by side with its baseline (None: it has none)."""
+
+    example_id: str
+    dataset: str
+    metric: str
+    outcome: Failed
+    candidate: Answer
+    baseline: Answer | None = None
+    unit: str = ""
+    where: str = ""
+    seed: int = 0
+    slices: dict[str, str] = {}
+    prompt: tuple[Message, ...] = ()
+    reference: str | None = None
+
+
+class Failures(Record):
+    """Failing examples, worst first; `total` counts those that are not shown too."""
+
+    shown: tuple[Failure, ...]
+    total: int
+
+
 class Fact(Record):
     """One line of provenance."""
 
@@ -121,6 +149,7 @@ class Page(Record):
     ladder: Ladder | None = None
     paretos: tuple[Pareto, ...] = ()
     regressions: tuple[Regression, ...] = ()
+    failures: Failures | None = None
     provenance: tuple[Facts, ...] = ()
     next_command: str = ""
     notes: dict[str, str] = {}

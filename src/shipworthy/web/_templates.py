@@ -22,6 +22,12 @@ def style() -> str:
 
 
 @cache
+def script() -> str:
+    """The script that filters failing examples."""
+    return (files("shipworthy.web") / "templates" / "failing.js").read_text(encoding="utf-8").strip()
+
+
+@cache
 def _environment() -> "Environment":
     """jinja2 is imported here: not every command renders a page."""
     from jinja2 import Environment, PackageLoader, StrictUndefined

@@ -45,6 +45,7 @@ class Contrast:
         worth_S: independent examples that the mean of a bounded score rests on, for what unseen answers can cost; None
             where no such bound is kept.
         unmissed_S: what one wrong row could cost a value that no redraw changes, times n; NaN where redraws differ.
+        costliest_S: what the costliest answer that was not met could take from the gain, times n; None: not known.
         changed_S: examples on which the models differ, for the warning about few; NaN where it means nothing.
     """
 
@@ -65,6 +66,7 @@ class Contrast:
     worth_S: Floats | None = None
     lasting: float = 0.0
     unmissed_S: Floats | None = None
+    costliest_S: Floats | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "p_at_least", cache(self.p_at_least))  # asked cell by cell, the same few limits

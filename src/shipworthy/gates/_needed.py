@@ -89,7 +89,7 @@ class _Plan:
         if (missed := _unmissed(self._found, self._cell.index, gap, alpha)) is not None:
             return missed
         shown = examples_for(gap, self._variance, alpha=alpha, power=power, lasting=self._found.lasting)
-        return None if shown is None else max(shown, self._unseen(truth, gap, alpha))
+        return None if shown is None else max(shown, self._unseen(truth, gap, alpha), self._costliest(gap, alpha))
 
     def _unseen(self, truth: float, gap: float, alpha: float) -> int:
         """n whose unseen answers could not pull a bounded mean across the gap, however much each may cost."""
@@ -99,6 +99,14 @@ class _Plan:
         worth = max(float(self._found.worth_S[self._cell.index]), 1.0)
         plain = examples_flawless(max(1 - gap / max(truth - least, gap), 0.0), alpha=alpha) or 0
         return ceil(plain * float(self._found.n_S[self._cell.index]) / worth)
+
+    def _costliest(self, gap: float, alpha: float) -> int:
+        """n of which the costliest answers that were not met could not bridge the gap."""
+        costs, index = self._found.costliest_S, self._cell.index
+        if costs is None or self._found.gain is None or not costs[index] > gap:
+            return 0
+        plain = examples_flawless(1 - gap / float(costs[index]), alpha=alpha) or 0
+        return ceil(plain * float(self._found.n_S[index]) / max(float(self._found.clusters_S[index]), 1.0))
 
 
 def _unmissed(found: Contrast, index: int, gap: float, alpha: float) -> int | None:

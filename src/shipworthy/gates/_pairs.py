@@ -31,6 +31,8 @@ class Gap:
 
 
 NO_GAP = Gap(count=0)
+LONGEST = "longest answer"
+"""The fact that says how many tokens a model's answer can have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,7 @@ class Pair:
         gaps: the gaps of (candidate, baseline), before the policy dealt with them.
         both_N: under the policy `wrong`, which rows the baseline really has; None where it has all of them.
         failed: how many units of (candidate, baseline) errored or never came; they count as failures.
+        longest: tokens that an answer of (candidate, baseline) can have at most; None: nobody said.
         dropped: units left out under the policy "common" or because neither model has a measurement there.
     """
 
@@ -65,6 +68,7 @@ class Pair:
     both_N: Bools | None = None
     failed: tuple[int, int] = (0, 0)
     dropped: int = 0
+    longest: tuple[float | None, float | None] = (None, None)
 
     def __len__(self) -> int:
         return len(self.ours_NK)
@@ -126,8 +130,13 @@ class Rows:
             slices=table.slices,
             failed=_failed(table, models),
             example_N=self._several_units(table),
+            longest=(self._longest(models[0]), self._longest(models[-1])),
         )
         return measured(_covered(pair, [table.status[name] for name in models], policy))
+
+    def _longest(self, model: str) -> float | None:
+        told = self._question.facts.get(model, {}).get(LONGEST, "")
+        return float(told) if told.isdecimal() and int(told) > 0 else None
 
     def _is_independent(self, table: Evidence) -> bool:
         if table.dataset not in self._independent:

@@ -31,8 +31,10 @@ def relative_to_baseline(
     assert found.base is not None and found.gain is not None  # only pairs come here
     means = pair.metric.kind in ("mean", "binary") and found.method not in ("cluster_bootstrap", "order_statistic")
     ratio = _fieller(found, pair, cells, alpha) if means else _resampled(found, pair, cells, alpha, draws, rng)
-    if pair.metric.unit == "share":
+    if pair.metric.unit == "share" or pair.metric.kind == "corpus":
         ratio = _as_cautious(ratio, found)
+    if found.costliest_S is not None:
+        ratio = replace(ratio, costliest_S=_over(found.costliest_S, found.base.value_S))
     refused = tuple(
         why or _no_denominator(pair.metric, float(low))
         for why, low in zip(ratio.refused, found.base.low_S, strict=True)

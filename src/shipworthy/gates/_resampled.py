@@ -7,7 +7,9 @@ from scipy.special import bdtr, bdtrc, ndtr, ndtri
 
 from shipworthy.gates._cells import Cells, effective_of, sizes_of
 from shipworthy.gates._contrast import Contrast, Spread, too_small
+from shipworthy.gates._costliest import with_room_for_the_costliest
 from shipworthy.gates._few_changes import with_few_changes
+from shipworthy.gates._jackknife import as_cautious_as_means
 from shipworthy.gates._pairs import Ints, Pair
 from shipworthy.gates._still import bounded_where_still
 from shipworthy.metrics.types import Floats, Weights
@@ -44,7 +46,8 @@ def corpus(pair: Pair, cells: Cells, alpha: float, draws: int, rng: np.random.Ge
     found = _contrast(pair, cells, "cluster_bootstrap", alpha, observed, drawn)
     if pair.base_NK is None:
         return bounded_where_still(found, pair, cells, alpha)
-    return with_few_changes(found, pair, cells, units.totals[cells.keep_S], alpha)
+    found = with_few_changes(found, pair, cells, units.totals[cells.keep_S], alpha)
+    return with_room_for_the_costliest(as_cautious_as_means(found, pair, cells, alpha), pair, cells, alpha)
 
 
 def rank(pair: Pair, cells: Cells, alpha: float, draws: int, rng: np.random.Generator) -> Contrast:

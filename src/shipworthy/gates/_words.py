@@ -161,7 +161,7 @@ def _unsure(judged: Judged) -> str:
         grave = GRAVE_MARGINS * cell.rule.limit
         loss = f"{plain(100 * grave)}%" if cell.rule.relative else plain(grave)
         return f", which holds, but so few examples do not rule out a loss of {loss} at {GRAVE_ALPHA:.1%}"
-    unseen = _rare_losses(cell)
+    unseen = _rare_losses(cell) or _costliest(cell)
     if unseen:
         return unseen
     if judged.fails_alone:
@@ -183,6 +183,26 @@ def _rare_losses(cell: Cell) -> str | None:
     return (
         f"; so few examples say nothing of answers that lose everything but are rarer than 3 in n (n x margin = "
         f"{product:.1f}, below 3): more rows or a wider margin would let it be judged"
+    )
+
+
+def _costliest(cell: Cell) -> str | None:
+    """What one answer that was not met could cost, where 3 in n of them cost more than the margin; None elsewhere."""
+    found, rule = cell.comparison.contrast, cell.rule
+    if found.costliest_S is None or rule.kind != "non_inferior":
+        return None
+    cost, clusters = float(found.costliest_S[cell.index]), float(found.clusters_S[cell.index])
+    if cost <= 0 or clusters * rule.limit / cost >= RULE_OF_THREE:
+        return None
+    longest = cell.comparison.pair.longest[0]
+    limit = "an answer twice as long as the longest met (no max_tokens is known)"
+    limit = limit if longest is None else f"an answer of max_tokens ({longest:,.0f})"
+    one = cost / float(found.n_S[cell.index]) * (100 if rule.relative else 1)
+    return (
+        f"; so few examples say nothing of answers that run on or stay empty, if rarer than 3 in n: {limit} could "
+        f"cost {one:.2g}{'%' if rule.relative else ''}, and margin / cost = {clusters * rule.limit / cost:.1f} is "
+        "below 3; more rows, a smaller max_tokens, a wider margin or a metric that scores each answer by itself would "
+        "let it be judged"
     )
 
 

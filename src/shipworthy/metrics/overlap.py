@@ -12,6 +12,7 @@ import numpy as np
 from msgspec import Meta
 
 from shipworthy.metrics._answer import text_of, texts_of
+from shipworthy.metrics._longest import CHARACTERS_A_TOKEN, longest_answer
 from shipworthy.metrics._runs import shared_runs
 from shipworthy.metrics.match import Field
 from shipworthy.metrics.types import Floats, Metric, ratio
@@ -77,6 +78,14 @@ class BleuOptions(Record):
             total.append(float(got.total()))
         return (float(len(answer)), float(length), *matched, *total)
 
+    def costliest(self, counts_NK: Floats, tokens: float | None) -> Floats:
+        """(2, 10): an answer that runs on without a match, and an empty one, to a reference of mean length."""
+        a_token = CHARACTERS_A_TOKEN if self.tokenize == "char" else 1.0
+        length = longest_answer(float(counts_NK[:, 0].max()), tokens, a_token)
+        reference, orders = float(counts_NK[:, 1].mean()), np.arange(_ORDER)
+        runs_on = np.r_[length, reference, np.zeros(_ORDER), np.maximum(length - orders, 0)]
+        return np.stack([runs_on, np.r_[0.0, reference, np.zeros(2 * _ORDER)]])
+
     def _tokens(self, text: str) -> tuple[str, ...]:
         line = text.lower() if self.lowercase else text
         if self.tokenize == "13a":
@@ -110,6 +119,7 @@ def bleu(options: BleuOptions) -> Metric:
         failure_of=options.failed,
         margin=1.0,
         bounds=(0.0, 100.0),
+        costliest=options.costliest,
         source="Papineni et al. 2002; sacrebleu (Post 2018), whose values it equals",
     )
 
@@ -137,6 +147,15 @@ class ChrfOptions(Record):
             return per_gold[0]
         scores = [float(corpus_chrf(np.array(counts), beta=self.beta)) for counts in per_gold]
         return per_gold[scores.index(max(scores))]
+
+    def costliest(self, counts_NK: Floats, tokens: float | None) -> Floats:
+        """(2, 3 x orders): an answer that runs on without a match, and an empty one, to a mean reference."""
+        empty = np.zeros(counts_NK.shape[1])
+        empty[1::3] = counts_NK[:, 1::3].mean(axis=0)
+        runs_on, longest = empty.copy(), counts_NK[:, 0::3].max(axis=0)
+        a_token = np.r_[np.full(self.char_order, CHARACTERS_A_TOKEN), np.ones(self.word_order)]
+        runs_on[0::3] = [longest_answer(seen, tokens, of) for seen, of in zip(longest, a_token, strict=True)]
+        return np.stack([runs_on, empty])
 
     def _against(self, text: str, gold: str) -> tuple[float, ...]:
         answer, gold = (line.lower() if self.lowercase else line for line in (text, gold))
@@ -186,5 +205,6 @@ def chrf(options: ChrfOptions) -> Metric:
         failure_of=options.failed,
         margin=1.0,
         bounds=(0.0, 100.0),
+        costliest=options.costliest,
         source="Popović 2015, 2017; sacrebleu (Post 2018), whose values it equals",
     )

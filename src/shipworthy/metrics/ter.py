@@ -12,6 +12,7 @@ import numpy as np
 from msgspec import Meta
 
 from shipworthy.metrics._answer import text_of, texts_of
+from shipworthy.metrics._longest import longest_answer
 from shipworthy.metrics.match import Field
 from shipworthy.metrics.types import Floats, Metric, ratio
 from shipworthy.records import Example, Record, Response
@@ -192,6 +193,11 @@ class TerOptions(Record):
         golds, answer = [self._words(gold) for gold in texts_of(example, self.field)], self._words(text)
         return (float(min(word_edits(answer, gold) for gold in golds)), sum(map(len, golds)) / len(golds))
 
+    def costliest(self, counts_NK: Floats, tokens: float | None) -> Floats:
+        """(2, 2): an answer of which every word is an edit, and an empty one, to a reference of mean length."""
+        reference = float(counts_NK[:, 1].mean())
+        return np.array([[longest_answer(float(counts_NK.max()), tokens), reference], [reference, reference]])
+
     def _words(self, text: str) -> Words:
         return tuple((text if self.case_sensitive else text.lower()).split())
 
@@ -218,5 +224,6 @@ def ter(options: TerOptions) -> Metric:
         failure_of=options.failed,
         margin=1.0,
         bounds=(0.0, math.inf),
+        costliest=options.costliest,
         source="Snover et al. 2006; Tercom by way of sacrebleu, whose values it equals",
     )

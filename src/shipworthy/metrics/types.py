@@ -63,6 +63,8 @@ class Metric:
         summarize_rows: for kind "rank": (N, K) counts, (B, N) weights (whole numbers, single precision) -> (B,)
             values, so that a bootstrap is one call.
         survivorship: failed answers carry no weight here; whoever prints the value must warn (code `survivorship`).
+        costliest: for kind "corpus": (N, K) counts, tokens that an answer can have (None: nobody said) -> (M, K) counts
+            of the answers that cost most: one that runs on so long, and an empty one; None: none stands out.
         compared_only: why an absolute limit on it is not judged (its estimate is biased); "": it is.
         bounds: smallest and largest value that a sample can have; None: as the unit says (see `span`).
 
@@ -86,6 +88,7 @@ class Metric:
     failure_of: Callable[[Example], tuple[float, ...]] | None = None
     bounds: tuple[float, float] | None = None
     compared_only: str = ""
+    costliest: Callable[[Floats, float | None], Floats] | None = None
 
     @property
     def span(self) -> tuple[float, float]:

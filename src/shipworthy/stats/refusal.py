@@ -34,14 +34,15 @@ def few_clusters(clusters: int, effective: float | None = None) -> str | None:
     )
 
 
-def rests_on_few(carried: float) -> str | None:
+def rests_on_few(carried: float, help_: str = HELP_SKEWED) -> str | None:
     """Why a score without natural limits is not judged where a handful of examples make its whole spread.
 
     Args: carried: examples (or clusters) that carry it, (sum of squares)^2 / sum of fourth powers.
+        help_: what would let it be judged.
     """
     if carried >= MIN_CARRIED:
         return None
-    return f"the spread of the score rests on {carried:.1f} examples, fewer than {MIN_CARRIED}; {HELP_SKEWED}"
+    return f"the spread of the score rests on {carried:.1f} examples, fewer than {MIN_CARRIED}; {help_}"
 
 
 def unseen_share(worth: ArrayLike, *, alpha: float = 0.05) -> Floats:

@@ -32,7 +32,6 @@ from shipworthy.evaluation.checkpoints import (
     Heard,
     Notice,
     history,
-    stops,
     watch,
     with_rule,
     with_weights,
@@ -153,22 +152,6 @@ def test_whole_weights_replace_the_candidate_and_an_adapter_goes_over_its_base(
     assert (str(tmp_path / "out/checkpoint-2"), None) == (whole.path, whole.adapter)
     assert ("base", str(tmp_path / "out/checkpoint-3")) == (adapted.path, adapted.adapter)
     assert promised.models["base"] == with_weights(promised, tmp_path / "out/checkpoint-3").models["base"]
-
-
-@pytest.mark.parametrize(
-    ("stop_when", "patience", "verdicts", "expected"),
-    [
-        ("block", 1, ["promote", "block"], True),
-        ("block", 2, ["promote", "block"], False),
-        ("block", 2, ["block", "block"], True),
-        ("block", 1, ["inconclusive"], False),
-        ("not_promoted", 1, ["inconclusive"], True),
-        ("never", 1, ["block"], False),
-        ("block", 3, ["block"], False),
-    ],
-)
-def test_the_stop_rule_counts_verdicts_in_a_row(stop_when: Any, patience: int, verdicts: Any, expected: bool) -> None:
-    assert expected == stops(CheckpointRule(stop_when=stop_when, patience=patience), verdicts)
 
 
 @pytest.mark.train
@@ -308,6 +291,9 @@ def test_flags_stand_over_the_protocol(examiner: Examiner) -> None:
     rule = with_rule(examiner, stop_when="block", patience=None).rule
 
     assert CheckpointRule(stop_when="block", patience=3) == rule
+    assert with_rule(examiner, stop_when=None, patience=None, warmup=2).rule == CheckpointRule(
+        stop_when="never", patience=3, warmup=2
+    )
     with pytest.raises(BadInput, match="stop rule"):
         with_rule(examiner, stop_when=None, patience=0)
 
@@ -337,6 +323,7 @@ def never(_: Notice) -> Heard:
 
 @pytest.mark.train
 def test_a_trainer_posts_a_checkpoint_and_hears_scalars_and_a_stop_flag(examiner: Examiner, tmp_path: Path) -> None:
+    examiner = replace(examiner, rule=CheckpointRule(warmup=0))
     made = checkpoint(tmp_path, "checkpoint-7", spoilt=True)
     notice = {"event": "save", "step": 7, "checkpoint_dir": str(made), "output_dir": str(made.parent), "epoch": 0.5}
     status, heard = posted(examiner.judge, tmp_path / "out", notice)
@@ -476,6 +463,7 @@ def _port(url: str) -> int:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_a_trl_training_stops_when_its_callback_hears_so(examiner: Examiner, tmp_path: Path) -> None:
     """A real training, a real server, the callback of docs/guides/checkpoints.md."""
+    examiner = replace(examiner, rule=CheckpointRule(warmup=0))
     trl = pytest.importorskip("trl")
     import datasets
     import transformers

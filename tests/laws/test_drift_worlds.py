@@ -115,7 +115,7 @@ def _alarms(kind: str, world: tuple[float, str, int], runs: int, shift: float = 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("world", WORLDS, ids=str)
-@pytest.mark.parametrize("runs", [12, pytest.param(300, marks=pytest.mark.laws)])
+@pytest.mark.parametrize("runs", [12, pytest.param(100, marks=pytest.mark.laws)])
 def test_other_users_of_the_same_kind_alarm_at_most_at_the_level(
     kind: str, world: tuple[float, str, int], runs: int
 ) -> None:

@@ -35,6 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         "a folder is complete when nothing changed for so long (default: 10)")  # fmt: skip
     parser.add_argument("--stop-when", choices=("block", "not_promoted", "never"), help="default: as the protocol says")
     parser.add_argument("--patience", type=int, metavar="N", help="so many such verdicts in a row say stop")
+    parser.add_argument("--warmup", type=int, metavar="N", help="so many checkpoints a run may climb from below")
     parser.add_argument("--port", type=int, metavar="PORT", help="serve notices over HTTP instead (0: a free port)")
     parser.add_argument("--host", default="127.0.0.1", help="address to serve on (default: 127.0.0.1)")
 
@@ -42,7 +43,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from shipworthy.evaluation import checkpoints
 
-    examiner = checkpoints.with_rule(_examiner(args), stop_when=args.stop_when, patience=args.patience)
+    examiner = checkpoints.with_rule(
+        _examiner(args), stop_when=args.stop_when, patience=args.patience, warmup=args.warmup
+    )
     if args.port is not None:
         return asyncio.run(_serve(args, examiner))
     told: list[Heard | Failed] = []

@@ -25,6 +25,7 @@ from shipworthy.evaluation.checkpoint_files import (
 )
 from shipworthy.evaluation.main_job import Surroundings, run
 from shipworthy.evaluation.prepare import Occasion, read_protocol
+from shipworthy.evaluation.stop_rule import Look, p_worst, stops
 from shipworthy.models.inside import LOCAL
 from shipworthy.protocol import Protocol
 from shipworthy.protocol.types import CheckpointRule, ModelSpec
@@ -49,7 +50,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Heard(Record):
-    """What a trainer hears. `metrics` are scalars: a metric's value, and `<metric>/gain` over its baseline."""
+    """What a trainer hears. `metrics` are scalars: a metric's value, and `<metric>/gain` over its baseline. `p`: of "no
+    hard gate is missed", see `stop_rule`; None in a history of before."""
 
     metrics: dict[str, float]
     stop: bool
@@ -57,6 +59,7 @@ class Heard(Record):
     because: str
     step: int | None = None
     run: str = ""
+    p: float | None = None
 
 
 class Failed(Record):
@@ -140,14 +143,16 @@ class Examiner:
         where, resume = _run_folder(out, folder, step)
         occasion = Occasion(when="checkpoint", change=partial(with_weights, folder=folder), purpose="tune")
         verdict = run(self.protocol, out=where, resume=resume, within=self.within, occasion=occasion)
-        rule = self.rule or read_protocol(self.protocol).checkpoints
+        promised = read_protocol(self.protocol)
+        looks = [*(Look(kept.heard.verdict, kept.heard.p) for kept in earlier), Look(verdict.verdict, p_worst(verdict))]
         heard = Heard(
             metrics=scalars(verdict),
-            stop=stops(rule, [*(kept.heard.verdict for kept in earlier), verdict.verdict]),
+            stop=stops(self.rule or promised.checkpoints, looks, alpha=promised.decisions.alpha),
             verdict=verdict.verdict,
             because="; ".join(verdict.reasons) or "every gate passes",
             step=step,
             run=str(where),
+            p=looks[-1].p,
         )
         now = self.within.now()
         _keep(out, Kept(time=now.isoformat(timespec="seconds"), checkpoint=str(folder.resolve()), fingerprint=mark,
@@ -191,13 +196,6 @@ def scalars(verdict: Verdict) -> dict[str, float]:
             if finding.gain is not None and finding.gain.value is not None:
                 found[f"{finding.metric}/gain"] = finding.gain.value
     return found
-
-
-def stops(rule: CheckpointRule, verdicts: Sequence[Decision]) -> bool:
-    """Whether the last `patience` verdicts all are of the kind that stops."""
-    bad = {"block": ("block",), "not_promoted": ("block", "sign_off", "inconclusive"), "never": ()}[rule.stop_when]
-    last = verdicts[-rule.patience :]
-    return len(last) == rule.patience and all(verdict in bad for verdict in last)
 
 
 def history(out: Path) -> list[Kept]:
@@ -256,10 +254,12 @@ def _mark(folder: Path) -> str:
     return " ".join(f"{name}:{stat.st_size}:{stat.st_mtime_ns}" for name, stat in stats)
 
 
-def with_rule(examiner: Examiner, *, stop_when: str | None, patience: int | None) -> Examiner:
+def with_rule(
+    examiner: Examiner, *, stop_when: str | None, patience: int | None, warmup: int | None = None
+) -> Examiner:
     """The examiner with the stop rule of a command line over that of the protocol. Raises: BadInput: no such rule."""
     rule = msgspec.to_builtins(read_protocol(examiner.protocol).checkpoints)
-    given = {"stop_when": stop_when, "patience": patience}
+    given = {"stop_when": stop_when, "patience": patience, "warmup": warmup}
     changed = rule | {key: value for key, value in given.items() if value is not None}
     try:
         return replace(examiner, rule=msgspec.convert(changed, CheckpointRule))

@@ -284,6 +284,14 @@ class CheckpointRule(Record):
         Meta(description="Which verdicts count: a block; anything but promote; none."),
     ] = "block"
     patience: Annotated[int, Meta(ge=1, description="How many such verdicts in a row say stop.")] = 1
+    warmup: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="So many checkpoints a run may be blocked while it climbs from below; one that fell back from "
+            "a better checkpoint stops before.",
+        ),
+    ] = 5
 
 
 class TrainingData(Record):

@@ -14,7 +14,7 @@ from shipworthy.gates._pairs import Pair
 from shipworthy.gates._rule_cells import GRAVE_ALPHA, GRAVE_MARGINS
 from shipworthy.metrics.types import Metric
 from shipworthy.protocol.types import Decisions, GateSpec
-from shipworthy.records import ANSWERED, Evidence, Labels, Verdict
+from shipworthy.records import ANSWERED, Crossed, Evidence, Labels, Verdict
 
 Scores = NDArray[np.float64]
 SEED = 20_261_121
@@ -164,18 +164,20 @@ def outcomes(
     base_RN: Scores | None,
     *,
     clusters_N: NDArray[np.int64] | None = None,
+    crossed_N: NDArray[np.int64] | None = None,
     margin: float = 0.02,
     at_most: float | None = None,
 ) -> Outcomes:
     """The judge's own contrast and rule on every run at once: a run is a slice of one long table.
 
-    `margin`: a non-inferiority gate against the baseline. `at_most`: an absolute gate on the candidate alone.
+    `crossed_N`: a second way of clusters. `margin`: a non-inferiority gate against the baseline. `at_most`: an absolute
+    gate on the candidate alone.
     """
     runs, n = ours_RN.shape[:2]
     step = max(1, 1_500_000 // n)
     parts = [
-        _outcomes(how, ours_RN[i : i + step], None if base_RN is None else base_RN[i : i + step], clusters_N, margin,
-                  at_most)
+        _outcomes(how, ours_RN[i : i + step], None if base_RN is None else base_RN[i : i + step],
+                  (clusters_N, crossed_N), margin, at_most)
         for i in range(0, runs, step)
     ]  # fmt: skip
     return Outcomes(**{f: np.concatenate([getattr(part, f) for part in parts]) for f in Outcomes.__slots__})
@@ -185,21 +187,20 @@ def _outcomes(
     how: Metric,
     ours_RN: Scores,
     base_RN: Scores | None,
-    clusters_N: NDArray[np.int64] | None,
+    ways: tuple[NDArray[np.int64] | None, NDArray[np.int64] | None],
     margin: float,
     at_most: float | None,
 ) -> Outcomes:
     runs, n = ours_RN.shape[:2]
     run_N = np.repeat(np.arange(runs), n)
-    clusters = np.arange(runs * n)
-    if clusters_N is not None:
-        clusters = (np.arange(runs)[:, None] * (int(clusters_N.max()) + 1) + clusters_N).reshape(-1)
+    first, second = (None if way is None else _by_run(way, runs) for way in ways)
     pair = Pair(
         metric=how,
         ours_NK=_columns(ours_RN),
         base_NK=None if base_RN is None else _columns(base_RN),
-        cluster_N=clusters,
-        independent=clusters_N is None,
+        cluster_N=np.arange(runs * n) if first is None else first,
+        independent=first is None,
+        crossed=None if second is None else Crossed(ways=("user", "document"), code_N=second),
         slices={"run": Labels(names=tuple(map(str, range(runs))), code_N=run_N)},
     )
     found = contrast(pair, ("run",), alpha=0.05, draws=1000, rng=np.random.default_rng(7))
@@ -213,6 +214,11 @@ def _outcomes(
     passed &= ~refused
     failed = (p <= 0.05) & ~passed & ~refused
     return Outcomes(passed=passed[1:], failed=failed[1:], refused=refused[1:], low=low[1:], high=high[1:])
+
+
+def _by_run(way_N: NDArray[np.int64], runs: int) -> NDArray[np.int64]:
+    """Codes of a run's own."""
+    return np.asarray((np.arange(runs)[:, None] * (int(way_N.max()) + 1) + way_N).reshape(-1))
 
 
 def _columns(values_RN: Scores) -> Scores:

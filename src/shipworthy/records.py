@@ -37,7 +37,8 @@ class Message(Record):
 
 
 class Example(Record):
-    """One row of a dataset. `where` is file:line. `cluster` names what the row rises and falls with (None: itself)."""
+    """One row of a dataset. `where` is file:line. `cluster` names what the row rises and falls with (None: itself);
+    `crossed` names the second of two such ways (user x document), None where there is one."""
 
     id: str
     dataset: str
@@ -48,6 +49,7 @@ class Example(Record):
     time: str | None = None
     where: str = ""
     fields: dict[str, Any] = {}
+    crossed: str | None = None
 
 
 class Prompt(Record):
@@ -99,6 +101,21 @@ class Labels:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Crossed:
+    """A second way in which units rise and fall together, crossed with the first: users x documents.
+
+    Attributes:
+        ways: the columns of the first and of the second way. code_N: (N,) codes 0..H-1 of the second.
+    """
+
+    ways: tuple[str, str]
+    code_N: "NDArray[np.int64]"
+
+    def __len__(self) -> int:
+        return len(self.code_N)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What was observed on one dataset: N units (an example under one seed) x models x metrics.
 
@@ -111,6 +128,7 @@ class Evidence:
         status: model -> (N,) ANSWERED, FAILED or ABSENT.
         counts: (model, metric) -> (N, K) additive counts, finite; rows of ABSENT units hold those of a failed answer
             (zeros where nobody knows them) and are dropped or ruled by the coverage policy before they are judged.
+        crossed: the second way of clusters; None where there is one, or where one lies within the other.
 
     Raises: ValueError: lengths differ, or a count is not finite.
     """
@@ -122,11 +140,14 @@ class Evidence:
     slices: Mapping[str, Labels]
     status: Mapping[str, "NDArray[np.uint8]"]
     counts: Mapping[tuple[str, str], "NDArray[np.float64]"]
+    crossed: Crossed | None = None
 
     def __post_init__(self) -> None:
         n = len(self.example_N)
         labels = [label.code_N for label in self.slices.values()]
         columns: list[Sized] = [self.seed_N, self.cluster_N, *labels, *self.status.values(), *self.counts.values()]
+        if self.crossed is not None:
+            columns.append(self.crossed)
         if any(len(column) != n for column in columns):
             raise ValueError(f"evidence on {self.dataset!r}: every column needs {n} rows")
         for (model, metric), counts in self.counts.items():
@@ -157,6 +178,7 @@ Method = Literal[
     "tango",
     "fieller",
     "cr1_t",
+    "two_way_t",
     "cluster_bootstrap",
     "order_statistic",
     "clopper_pearson",

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from shipworthy.stats.clustered import cluster_means, design_effect, ratio_influence
+from shipworthy.stats.clustered import cluster_means, ratio_influence
+from shipworthy.stats.crossed import design_effect
 
 rows = st.integers(2, 40).flatmap(
     lambda n: st.tuples(

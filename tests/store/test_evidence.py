@@ -1,15 +1,18 @@
 """Evidence written is evidence read, to the last bit, in columns and with bounded memory."""
 
+import json
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from shipworthy.errors import BadInput
-from shipworthy.records import ABSENT, ANSWERED, FAILED, Evidence, Labels
+from shipworthy.records import ABSENT, ANSWERED, FAILED, Crossed, Evidence, Labels
 from shipworthy.store import duck
 from shipworthy.store import evidence as parquet
 
@@ -35,7 +38,9 @@ def same(one: Evidence, two: Evidence) -> bool:
         labels = [(name, label.names, label.code_N.tolist()) for name, label in e.slices.items()]
         status = [(model, s.dtype, s.tolist()) for model, s in e.status.items()]
         counts = [(key, c.dtype, c.shape, c.tobytes()) for key, c in e.counts.items()]
-        return [e.dataset, e.example_N.tolist(), e.seed_N.tolist(), e.cluster_N.tolist(), labels, status, counts]
+        crossed = None if e.crossed is None else (e.crossed.ways, e.crossed.code_N.dtype, e.crossed.code_N.tolist())
+        units = [e.example_N.tolist(), e.seed_N.tolist(), e.cluster_N.tolist(), crossed]
+        return [e.dataset, *units, labels, status, counts]
 
     return columns(one) == columns(two)
 
@@ -47,6 +52,33 @@ def test_what_is_written_comes_back_to_the_last_bit(tmp_path: Path, n: int) -> N
     again = parquet.read(tmp_path / "e.parquet")
 
     assert [True, True] == [same(a, b) for a, b in zip(written, again, strict=True)]
+
+
+def test_crossed_clusters_come_back_beside_a_dataset_with_one_way(tmp_path: Path) -> None:
+    crossed = Crossed(ways=("user", "docu'ment"), code_N=np.arange(50)[::-1] % 7)
+    written = [make(n=50), replace(make("d2", n=50), crossed=crossed), make("d3", n=4)]
+    parquet.write(tmp_path / "e.parquet", written)
+    again = parquet.read(tmp_path / "e.parquet")
+
+    assert [True, True, True] == [same(a, b) for a, b in zip(written, again, strict=True)]
+
+
+def test_a_layout_of_before_there_were_two_ways_is_read(tmp_path: Path) -> None:
+    """Files without a second way have neither its column nor its place in the layout filled."""
+    parquet.write(tmp_path / "e.parquet", [make()])
+    with closing(duck.connect()) as db:
+        columns = db.execute("SELECT * FROM read_parquet(?) LIMIT 0", [str(tmp_path / "e.parquet")]).description
+        key = "SELECT value FROM parquet_kv_metadata(?) WHERE key = 'shipworthy'"
+        (layout,) = json.loads(db.execute(key, [str(tmp_path / "e.parquet")]).fetchone()[0])
+        del layout["ways"]
+        kept = json.dumps([layout]).replace("'", "''")
+        db.execute(
+            f"COPY (SELECT * FROM read_parquet('{tmp_path}/e.parquet')) TO '{tmp_path}/old.parquet' "
+            f"(FORMAT parquet, KV_METADATA {{shipworthy: '{kept}'}})"
+        )
+
+    assert "crossed" not in {column[0] for column in columns}
+    assert same(make(), parquet.read(tmp_path / "old.parquet")[0])
 
 
 def wide(n: int = 2_100) -> Evidence:

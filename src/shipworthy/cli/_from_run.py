@@ -97,8 +97,8 @@ def _dataset(spec: Mapping[str, Any], examples: list[Example], name: str) -> dic
         made["reference"] = "reference"
     if spec.get("slices"):
         made["slices"] = spec["slices"]
-    if any(one.cluster is not None for one in mine):
-        made["cluster"] = "cluster"
+    if any(one.cluster is not None or one.crossed is not None for one in mine):
+        made["cluster"] = ["cluster", "crossed"] if any(one.crossed is not None for one in mine) else "cluster"
     return made
 
 
@@ -115,6 +115,8 @@ def _row(example: Example) -> dict[str, Any]:
     row["reference"] = example.reference
     if example.cluster is not None:
         row["cluster"] = example.cluster
+    if example.crossed is not None:
+        row["crossed"] = example.crossed
     return row
 
 

@@ -62,7 +62,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="with --unpaired: the share of rows meant for the candidate, tested",
     )
-    parser.add_argument("--cluster", metavar="COL", help="rows with the same value rise and fall together")
+    parser.add_argument(
+        "--cluster",
+        action="append",
+        default=[],
+        metavar="COL",
+        help="rows with the same value rise and fall together; twice, or COL,COL, where two columns are crossed",
+    )
     parser.add_argument("--slice", action="append", default=[], metavar="COL", help="watch every value of it; repeats")
     parser.add_argument("--gate-slices", action="store_true", help="a slice that is shown worse blocks (margin 0.05)")
     parser.add_argument("--missing", choices=("fail", "wrong", "common"), default="fail", help="what a gap counts as")
@@ -98,12 +104,16 @@ def _judge(args: argparse.Namespace) -> Verdict:
     from shipworthy.data import results
     from shipworthy.gates import judge
 
+    ways = [column for said in args.cluster for column in said.split(",")]
+    if len(ways) > 2:
+        raise BadInput(f"--cluster takes one column or two that are crossed, got {len(ways)}")
     query = results.Query(
         candidate=args.candidate,
         baseline=args.baseline,
         id_columns=tuple(args.id.split(",")) if args.id else (),
         metric=args.metric,
-        cluster=args.cluster,
+        cluster=ways[0] if ways else None,
+        crossed=ways[1] if len(ways) > 1 else None,
         slices=tuple(args.slice),
         better=dict(args.better),
         scale=args.scale,

@@ -196,7 +196,7 @@ def _size(rows: "list[Example]") -> "Size":
 
     columns = sorted({column for row in rows for column in row.slices})
     found = clusters(rows)
-    groups = int(found.code_N.max(initial=-1)) + 1
+    groups = found.count
     return Size(
         n=len(rows),
         clusters=groups if groups < len(rows) else None,

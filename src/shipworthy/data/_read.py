@@ -57,7 +57,10 @@ def digest(examples: Iterable[Example]) -> str:
 
 def _fingerprint(example: Example) -> bytes:
     bare = msgspec.structs.replace(example, where="")
-    return hashlib.sha256(msgspec.json.encode(bare, order="sorted")).digest()
+    said = msgspec.to_builtins(bare)
+    if bare.crossed is None:
+        del said["crossed"]  # rows without it keep the digest they had before it existed
+    return hashlib.sha256(msgspec.json.encode(said, order="sorted")).digest()
 
 
 def _sorted(rows: Iterable[Row | Bad]) -> tuple[list[Row], list[Bad]]:
@@ -77,7 +80,7 @@ def _columns(rows: Sequence[Row]) -> dict[str, None]:
 
 def _present(path: Path, spec: DatasetSpec, columns: Mapping[str, None]) -> DatasetSpec:
     """The spec without default columns that the file lacks. Raises: BadInput: a column that was named is not there."""
-    needed = [spec.cluster, spec.messages, *spec.slices]
+    needed = [*spec.ways, spec.messages, *spec.slices]
     if spec.messages is None and spec.prompt is None:
         needed.append(spec.input)
     optional = {"id": spec.id, "reference": spec.reference}
@@ -110,6 +113,7 @@ class _Reader:
         spec, fields = self._spec, row.fields
         _finite(fields)
         messages, last = self._conversation(fields)
+        ways = *(_label(fields, column) for column in spec.ways), None, None
         reference = _cell(fields, spec.reference) if spec.reference is not None else last
         return Example(
             id=_id(fields, spec.id, number),
@@ -117,7 +121,8 @@ class _Reader:
             messages=messages,
             reference=reference,
             slices={column: label for column in spec.slices if (label := _label(fields, column)) is not None},
-            cluster=_label(fields, spec.cluster) if spec.cluster is not None else None,
+            cluster=ways[0],
+            crossed=ways[1],
             where=f"{self._path}:{row.line}",
             fields=self._fields(fields),
         )

@@ -15,7 +15,7 @@ from shipworthy.evaluation.prompts import render
 from shipworthy.metrics.types import Metric
 from shipworthy.models.recorded import UNRECORDED
 from shipworthy.protocol.types import Protocol
-from shipworthy.records import ABSENT, ANSWERED, FAILED, Evidence, Example, Labels, Response
+from shipworthy.records import ABSENT, ANSWERED, FAILED, Crossed, Evidence, Example, Labels, Response
 from shipworthy.stats.refusal import MIN_CLUSTERS
 
 Warn = Callable[[records.Warning], None]
@@ -102,6 +102,8 @@ class _Sheet:
         self._examples = [example for example in examples if example.dataset == dataset]
         self._seeds = protocol.seeds
         self._slices = protocol.datasets[dataset].slices
+        ways = protocol.datasets[dataset].ways
+        self._ways = (ways[0], ways[1]) if len(ways) > 1 else ("cluster", "crossed")  # rows of a suite
         self._metrics = {name: metrics[name] for name, spec in protocol.metrics.items() if spec.dataset == dataset}
         models = [name for name, spec in protocol.models.items() if spec.role != "published"]
         n = len(self._examples)
@@ -171,7 +173,12 @@ class _Sheet:
             slices={column: _labels(self._examples, column, seeds) for column in self._slices},
             status=self._status,
             counts=self._counts,
+            crossed=self._crossed(),
         )
+
+    def _crossed(self) -> Crossed | None:
+        code_N = self._clusters.crossed_N
+        return None if code_N is None else Crossed(ways=self._ways, code_N=np.tile(code_N, len(self._seeds)))
 
     def _observed(self, name: str, metric: Metric, example: Example, response: Response) -> tuple[float, ...]:
         try:

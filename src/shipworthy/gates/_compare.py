@@ -56,6 +56,8 @@ def relative_contrast(
 
 def _by_method(pair: Pair, cells: Cells, alpha: float, draws: int, rng: np.random.Generator) -> Contrast:
     kind = pair.metric.kind
+    if len(pair.ways) > 1 and (kind not in ("binary", "mean") or not _weigh_one(pair)):
+        return _one_way_only(_by_method(replace(pair, crossed=None), cells, alpha, draws, rng), pair)
     if kind == "quantile":
         return quantiles(pair, cells, alpha, draws, rng)
     if kind == "rank":
@@ -65,6 +67,20 @@ def _by_method(pair: Pair, cells: Cells, alpha: float, draws: int, rng: np.rando
     if kind != "binary" or not pair.independent:
         return clustered(pair, cells, alpha)
     return binary_alone(pair, cells, alpha) if pair.base_NK is None else binary_pair(pair, pair.base_NK, cells, alpha)
+
+
+def _one_way_only(found: Contrast, pair: Pair) -> Contrast:
+    """Nothing is judged where rows hang together in two ways and the method redraws one of them."""
+    assert pair.crossed is not None
+    counts = [len(np.unique(way)) for way in (pair.cluster_N, pair.crossed.code_N)]
+    (few, coarse), (_, fine) = sorted(zip(counts, pair.crossed.ways, strict=True))
+    why = (
+        f"{pair.metric.name} is judged by redrawing clusters of one way, and rows hang together by {coarse} and by "
+        f"{fine}: declare `cluster: {coarse}` alone ({few:,} clusters) if {fine} is known to matter little here, or "
+        "gate a mean or a rate of single examples, which has a two-way error"
+    )
+    nothing = np.full(len(found.names), np.nan)
+    return replace(found, refused=tuple(one or why for one in found.refused), variance_S=nothing)
 
 
 def compare_all(question: Question, rows: Rows, rules: Sequence[Rule], rng: np.random.Generator) -> list[Comparison]:

@@ -90,7 +90,8 @@ def too_small(
     if scores_N is not None and (clusters_S < SKEW_SAFE_N).any():
         for cell, rows in enumerate(cells.rows()):
             if reasons[cell] is None and clusters_S[cell] < SKEW_SAFE_N:
-                reasons[cell] = too_skewed(_totals(scores_N[rows], None if pair.independent else pair.cluster_N[rows]))
+                ways = (_totals(scores_N[rows], None if way is None else way[rows]) for way in pair.ways)
+                reasons[cell] = next(filter(None, map(too_skewed, ways)), None)
     return tuple(reasons)
 
 

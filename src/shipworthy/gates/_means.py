@@ -11,7 +11,8 @@ from shipworthy.gates._contrast import Contrast, Spread, named, too_small
 from shipworthy.gates._pairs import Bools, Pair
 from shipworthy.metrics.types import Floats
 from shipworthy.records import Effect
-from shipworthy.stats.clustered import Means, cluster_means, joined
+from shipworthy.stats.clustered import Means, joined
+from shipworthy.stats.crossed import crossed_means
 from shipworthy.stats.effects import cohens_h
 from shipworthy.stats.paired import p_better, score_z, tango
 from shipworthy.stats.proportion import clopper_pearson, rate_p_at_least, rate_p_at_most, wilson
@@ -109,7 +110,7 @@ def clustered(pair: Pair, cells: Cells, alpha: float) -> Contrast:
             for why, g, s, carried in zip(refused, groups, still, means.carried_SM[:, last], strict=True)
         )
     return Contrast(
-        method="cr1_t",
+        method="cr1_t" if len(pair.ways) == 1 else "two_way_t",
         names=cells.names,
         n_S=n_examples,
         clusters_S=groups,
@@ -177,10 +178,9 @@ def _unseen(means: Means, column: int, least: float, alpha: float) -> Spread:
 
 
 def _by_cell(values_NM: Floats, pair: Pair, cells: Cells) -> Means:
-    codes = None if pair.independent else pair.cluster_N
     slices = [(label.code_N, len(label.names)) for label in cells.columns]
-    parts = [cluster_means(values_NM, codes)]
-    parts += [cluster_means(values_NM, codes, slices_N=codes_N, n_slices=size) for codes_N, size in slices]
+    parts = [crossed_means(values_NM, pair.ways)]
+    parts += [crossed_means(values_NM, pair.ways, slices_N=codes_N, n_slices=size) for codes_N, size in slices]
     return joined(parts, cells.keep_S)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from shipworthy.errors import MissingEvidence
 from shipworthy.gates.question import Question
 from shipworthy.metrics.types import Floats, Metric
-from shipworthy.records import ABSENT, FAILED, Evidence, Labels
+from shipworthy.records import ABSENT, FAILED, Crossed, Evidence, Labels
 from shipworthy.stats.gaps import Unevenness, unevenness
 
 Ints = NDArray[np.int64]
@@ -44,6 +44,7 @@ class Pair:
         ours_NK, base_NK: (N, K) additive counts, row i the same unit in both.
         cluster_N: (N,) codes of what rises and falls together.
         independent: every unit is a cluster of its own.
+        crossed: a second way of clusters beside the first; None where there is one.
         slices: the slice columns of these rows.
         example_N: (N,) codes of the examples where several units (seeds, epochs) share one; None: a unit each.
         missing: units without a row for one of the models, before the policy dealt with them.
@@ -69,9 +70,17 @@ class Pair:
     failed: tuple[int, int] = (0, 0)
     dropped: int = 0
     longest: tuple[float | None, float | None] = (None, None)
+    crossed: Crossed | None = None
 
     def __len__(self) -> int:
         return len(self.ours_NK)
+
+    @property
+    def ways(self) -> tuple[Ints | None, ...]:
+        """(N,) codes of every way of clusters; None alone: every unit is its own."""
+        if self.independent:
+            return (None,)
+        return (self.cluster_N,) if self.crossed is None else (self.cluster_N, self.crossed.code_N)
 
     @property
     def carried(self) -> tuple[Bools, ...]:
@@ -131,6 +140,7 @@ class Rows:
             failed=_failed(table, models),
             example_N=self._several_units(table),
             longest=(self._longest(models[0]), self._longest(models[-1])),
+            crossed=table.crossed,
         )
         return measured(_covered(pair, [table.status[name] for name in models], policy))
 
@@ -140,8 +150,8 @@ class Rows:
 
     def _is_independent(self, table: Evidence) -> bool:
         if table.dataset not in self._independent:
-            sizes = np.bincount(table.cluster_N) if len(table.cluster_N) else np.zeros(0)
-            self._independent[table.dataset] = bool((sizes <= 1).all())
+            ways = [table.cluster_N] if table.crossed is None else [table.cluster_N, table.crossed.code_N]
+            self._independent[table.dataset] = all(bool((np.bincount(way) <= 1).all()) for way in ways if len(way))
         return self._independent[table.dataset]
 
     def _several_units(self, table: Evidence) -> Ints | None:
@@ -216,9 +226,11 @@ def _gap(pair: Pair, other_NK: Floats, lacks_N: Bools, other_there_N: Bools) -> 
     if not lacks_N.any():
         return NO_GAP
     other_there_N = other_there_N & carries(other_NK)
-    clusters_N = None if pair.independent else pair.cluster_N[other_there_N]
-    scores_N = pair.metric.summarize(other_NK[other_there_N])
-    return Gap(count=int(lacks_N.sum()), other=unevenness(scores_N, lacks_N[other_there_N], clusters_N))
+    scores_N, lacks_n = pair.metric.summarize(other_NK[other_there_N]), lacks_N[other_there_N]
+    ways = [None if way is None else way[other_there_N] for way in pair.ways]
+    asked = [unevenness(scores_N, lacks_n, way) for way in ways]
+    told = [one for one in asked if one is not None]
+    return Gap(count=int(lacks_N.sum()), other=max(told, key=lambda one: one.p, default=None))
 
 
 def measured(pair: Pair) -> Pair:
@@ -249,6 +261,7 @@ def kept(pair: Pair, keep_N: Bools) -> Pair:
         base_NK=None if pair.base_NK is None else pair.base_NK[keep_N],
         cluster_N=pair.cluster_N[keep_N],
         example_N=None if pair.example_N is None else pair.example_N[keep_N],
+        crossed=None if pair.crossed is None else replace(pair.crossed, code_N=pair.crossed.code_N[keep_N]),
         both_N=None if pair.both_N is None else pair.both_N[keep_N],
         slices=labels,
         dropped=pair.dropped + int((~keep_N).sum()),

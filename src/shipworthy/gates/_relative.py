@@ -13,7 +13,7 @@ import numpy as np
 from shipworthy.gates._cells import Cells, cells_of
 from shipworthy.gates._contrast import Contrast, Spread
 from shipworthy.gates._means import clustered
-from shipworthy.gates._pairs import Ints, Pair
+from shipworthy.gates._pairs import Ints, Pair, kept
 from shipworthy.gates._resampled import corpus, rank
 from shipworthy.metrics.types import Floats, Metric, Weights
 from shipworthy.stats.quantiles import weighted_quantile
@@ -101,14 +101,9 @@ def _part(pair: Pair, rows_n: Ints) -> Pair:
     """One cell's rows as a whole of their own."""
     if len(rows_n) == len(pair):
         return replace(pair, slices={})
-    assert pair.base_NK is not None
     keep_N = np.zeros(len(pair), dtype=np.bool_)
     keep_N[rows_n] = True
-    both = None if pair.both_N is None else pair.both_N[keep_N]
-    return replace(
-        pair, ours_NK=pair.ours_NK[keep_N], base_NK=pair.base_NK[keep_N], cluster_N=pair.cluster_N[keep_N], slices={},
-        both_N=both,
-    )  # fmt: skip
+    return replace(kept(pair, keep_N), slices={}, dropped=pair.dropped)
 
 
 def _limits(pair: Pair, ours: float, base: float, alpha: float) -> tuple[float, float, float, str | None]:

@@ -10,7 +10,7 @@ from shipworthy.gates.question import Question, declared_rules
 from shipworthy.metrics.types import Floats
 from shipworthy.protocol.types import MetricPlanning, Planning
 from shipworthy.records import Evidence
-from shipworthy.stats.clustered import design_effect
+from shipworthy.stats.crossed import design_effect
 from shipworthy.stats.power import paired_variance, smoothed_discordance
 
 
@@ -80,8 +80,8 @@ def _scores(counts_NK: Floats) -> Floats:
 
 def _intraclass(pair: Pair, gains_N: Floats) -> float:
     """Design effect = 1 + (size - 1) correlation, with the size-weighted mean size of a cluster (Kish 1965)."""
-    sizes = np.bincount(pair.cluster_N)
-    size = float((sizes**2).sum() / sizes.sum())
+    sizes = [np.bincount(way) for way in pair.ways if way is not None]
+    size = max((float((one**2).sum() / one.sum()) for one in sizes), default=1.0)  # of two ways, as planning counts
     if size <= 1:
         return 0.0
-    return float(np.clip((design_effect(gains_N, pair.cluster_N) - 1) / (size - 1), 0.0, 1.0))
+    return float(np.clip((design_effect(gains_N, *pair.ways) - 1) / (size - 1), 0.0, 1.0))

@@ -52,6 +52,7 @@ def _check(tree: Tree, path: Path, value: Any, kind: inspect.Type) -> None:
             for key, item in value.items():
                 _check(tree, (*path, key), item, kind.value_type)
         case inspect.VarTupleType() if isinstance(value, list):
+            _check_length(tree, path, value, kind)
             for index, item in enumerate(value):
                 _check(tree, (*path, index), item, kind.item_type)
         case inspect.LiteralType():
@@ -97,6 +98,13 @@ def _check_limits(tree: Tree, path: Path, value: Any, kind: inspect.Type) -> Non
             raise ProtocolError(f"{_spell(path)} must be {words}, not {value}", where=tree.at(path))
 
 
+def _check_length(tree: Tree, path: Path, value: list[Any], kind: inspect.VarTupleType) -> None:
+    least, most = kind.min_length or 0, kind.max_length
+    if len(value) < least or (most is not None and len(value) > most):
+        words = f"{least} to {most} entries" if most is not None else f"at least {least} entries"
+        raise ProtocolError(f"{_spell(path)} must have {words}, not {len(value)}", where=tree.at(path))
+
+
 def _fits(value: Any, kind: inspect.Type) -> bool:
     match kind:
         case inspect.StrType():
@@ -119,7 +127,14 @@ def _bare(kind: inspect.Type, value: Any) -> inspect.Type:
     others = [member for member in kind.types if not isinstance(member, inspect.NoneType)]
     if value is None and len(others) < len(kind.types):
         return inspect.NoneType()
-    return next((member for member in others if _fits(value, member)), _bare(others[0], value))
+    return next((member for member in others if _fits(value, member)), _listed(others, value))
+
+
+def _listed(others: list[inspect.Type], value: Any) -> inspect.Type:
+    """Of several types the list, if the value is one; else the first."""
+    bare = [_bare(member, value) for member in others]
+    lists = [member for member in bare if isinstance(member, inspect.VarTupleType)]
+    return lists[0] if lists and isinstance(value, list) else bare[0]
 
 
 def _refuse_type(tree: Tree, path: Path, value: Any, kind: inspect.Type) -> NoReturn:

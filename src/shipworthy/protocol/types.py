@@ -74,12 +74,21 @@ class DatasetSpec(Record):
         str | None, Meta(description="Column with the right answer; null where the rows have none.")
     ] = "reference"
     cluster: Annotated[
-        str | None, Meta(description="Column naming what rises and falls together: document, user, conversation.")
+        str | Annotated[tuple[str, ...], Meta(min_length=1, max_length=2)] | None,
+        Meta(
+            description="Column naming what rises and falls together: document, user, conversation. Two columns where "
+            "both do and neither lies within the other: `[user, document]`."
+        ),
     ] = None
     slices: Annotated[tuple[str, ...], Meta(description="Columns whose labels are reported and can be gated.")] = ()
     on: Annotated[tuple[Cadence, ...], Meta(description="When this dataset is run; empty: always.")] = ()
     version: Annotated[str | None, Meta(description="Your own name for this version of the data.")] = None
     prompt: Annotated[str | None, Meta(description="Which of `prompts` turns a row into a conversation.")] = None
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """The columns of `cluster`: none, one, or two crossed ones."""
+        return () if self.cluster is None else (self.cluster,) if isinstance(self.cluster, str) else self.cluster
 
 
 class SuiteSpec(Record):

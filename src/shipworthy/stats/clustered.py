@@ -195,13 +195,6 @@ def ratio_influence(top_NM: ArrayLike, bottom_NM: ArrayLike) -> Floats:
     return np.asarray(ratio + (top - ratio * bottom) / bottom.mean(axis=0))
 
 
-def design_effect(values_N: ArrayLike, clusters_N: ArrayLike) -> float:
-    """How many times larger the variance of the mean is than with independent examples; 1.0 where nothing varies."""
-    robust = cluster_means(values_N, clusters_N).se_SM[0, 0]
-    plain = cluster_means(values_N).se_SM[0, 0]
-    return float((robust / plain) ** 2) if plain > 0 else 1.0
-
-
 def _checked(values: ArrayLike, clusters: ArrayLike | None, slices: ArrayLike | None) -> tuple[Floats, Ints, Ints]:
     values_NM = np.asarray(values, dtype=np.float64)
     values_NM = values_NM[:, None] if values_NM.ndim == 1 else values_NM

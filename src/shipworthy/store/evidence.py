@@ -1,7 +1,8 @@
 """`evidence.parquet`: one row a unit, model and metric, written and read in columns by DuckDB.
 
 Columns: `dataset, example_id, seed, cluster, model, metric, status` (answered, failed, absent), `counts` DOUBLE[] and,
-where slices are declared, `slices`, a STRUCT with one label a slice column. Rows of one (dataset, model, metric) lie
+where slices are declared, `slices`, a STRUCT with one label a slice column; where clusters are crossed, `crossed`, the
+code of the second way (the layout names both). Rows of one (dataset, model, metric) lie
 together, in the order of the units. The file's key-value metadata holds the layout (which blocks, which labels in which
 order), so that what is read equals what was written to the last bit, and judging it again gives the same verdict.
 """
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from shipworthy.errors import BadInput
-from shipworthy.records import Evidence, Labels, Record
+from shipworthy.records import Crossed, Evidence, Labels, Record
 from shipworthy.store import duck
 
 if TYPE_CHECKING:
@@ -36,13 +37,17 @@ class _Block(Record):
 
 
 class _Layout(Record):
-    """One dataset's units and blocks; `labels` maps a slice column to its label names, in the order of the codes."""
+    """One dataset's units and blocks; `labels` maps a slice column to its label names, in the order of the codes.
+
+    `ways`: the two columns of crossed clusters; empty where there is one, and in files of before.
+    """
 
     dataset: str
     units: int
     labels: dict[str, tuple[str, ...]]
     models: tuple[str, ...]
     blocks: tuple[_Block, ...]
+    ways: tuple[str, ...] = ()
 
 
 def write(path: Path, evidence: Sequence[Evidence]) -> None:
@@ -59,7 +64,7 @@ def write(path: Path, evidence: Sequence[Evidence]) -> None:
         for block in layout.blocks:
             name = f"block_{len(tables)}"
             tables[name] = _columns(one, block)
-            selects.append(_select(name, layout, block, _all_slices(layouts)))
+            selects.append(_select(name, layout, block, layouts))
     rows = " UNION ALL ".join(selects) or f"{_EMPTY} LIMIT 0"
     metadata = _text(msgspec.json.encode(layouts).decode())
     wide = any(block.width > _WIDE for layout in layouts for block in layout.blocks)
@@ -107,7 +112,12 @@ def _layout(one: Evidence) -> _Layout:
     blocks += [_Block(model=model, metric=_NO_METRIC, width=0) for model in one.status if model not in measured]
     labels = {column: label.names for column, label in one.slices.items()}
     return _Layout(
-        dataset=one.dataset, units=len(one.example_N), labels=labels, models=tuple(one.status), blocks=tuple(blocks)
+        dataset=one.dataset,
+        units=len(one.example_N),
+        labels=labels,
+        models=tuple(one.status),
+        blocks=tuple(blocks),
+        ways=one.crossed.ways if one.crossed is not None else (),
     )
 
 
@@ -115,6 +125,8 @@ def _columns(one: Evidence, block: _Block) -> dict[str, Any]:
     import numpy as np
 
     columns: dict[str, Any] = {"example": one.example_N, "seed": one.seed_N, "cluster": one.cluster_N}
+    if one.crossed is not None:
+        columns["crossed"] = one.crossed.code_N
     status = one.status.get(block.model)
     columns["status"] = np.zeros(len(one.example_N), dtype=np.uint8) if status is None else status
     if block.width > _WIDE:
@@ -136,7 +148,8 @@ def _rows_as_lists(counts_NK: Any) -> Any:
     return lists_N
 
 
-def _select(table: str, layout: _Layout, block: _Block, slices: list[tuple[str, str]]) -> str:
+def _select(table: str, layout: _Layout, block: _Block, layouts: Sequence[_Layout]) -> str:
+    slices = _all_slices(layouts)
     counts = "counts" if block.width > _WIDE else f"[{', '.join(f'count_{k}' for k in range(block.width))}]"
     columns = [
         f"{_text(layout.dataset)} AS dataset, example::VARCHAR AS example_id, seed::BIGINT AS seed",
@@ -152,6 +165,8 @@ def _select(table: str, layout: _Layout, block: _Block, slices: list[tuple[str, 
             for column, field in slices
         ]
         columns.append(f"{{{', '.join(fields)}}} AS slices")
+    if any(each.ways for each in layouts):
+        columns.append("crossed::BIGINT AS crossed" if layout.ways else "NULL::BIGINT AS crossed")
     return f"SELECT {', '.join(columns)} FROM {table}"
 
 
@@ -181,7 +196,8 @@ def _read_one(db: "duckdb.DuckDBPyConnection", path: Path, layout: _Layout, fiel
 
     first = layout.blocks[0] if layout.blocks else _Block(model="", metric="", width=0)
     slices = [f"{_code(fields[column], names)} AS slice_{j}" for j, (column, names) in enumerate(layout.labels.items())]
-    units = _fetch(db, path, layout, first, ["example_id", "seed", "cluster", *slices])
+    crossed = ["crossed"] if layout.ways else []
+    units = _fetch(db, path, layout, first, ["example_id", "seed", "cluster", *crossed, *slices])
     status, counts = {}, {}
     for block in layout.blocks:
         narrow = block.width if block.width <= _WIDE else 0
@@ -207,6 +223,7 @@ def _read_one(db: "duckdb.DuckDBPyConnection", path: Path, layout: _Layout, fiel
         slices=labels,
         status={model: status[model] for model in layout.models},
         counts=counts,
+        crossed=Crossed(ways=(layout.ways[0], layout.ways[1]), code_N=units["crossed"]) if layout.ways else None,
     )
 
 

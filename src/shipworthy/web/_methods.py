@@ -32,6 +32,13 @@ _NOTES: dict[Method, MethodNote] = {
         "for skewness, where that is more cautious.",
         source="MacKinnon, Nielsen & Webb 2023, Econometrics Journal 26; Hall 1992, JRSS B 54",
     ),
+    "two_way_t": MethodNote(
+        name="Two-way cluster-robust t interval",
+        text="For scores whose examples hang together in two crossed ways (users x documents): the variance of either "
+        "way added, less that of their cells, never below the larger; t on one less than the clusters of the smaller "
+        "way, or Hall's limit where that is more cautious.",
+        source="Cameron, Gelbach & Miller 2011, Journal of Business & Economic Statistics 29; Hall 1992, JRSS B 54",
+    ),
     "cluster_bootstrap": MethodNote(
         name="Cluster bootstrap",
         text="For metrics of a whole corpus: clusters are drawn again with replacement and the metric is recomputed "

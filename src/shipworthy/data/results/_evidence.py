@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipworthy import records
-from shipworthy.data._repeats import codes, join, normal
+from shipworthy.data._repeats import Clusters, codes, cross, join, normal
 from shipworthy.data.results._direction import NAMELESS
 from shipworthy.data.results._judging import metric_of
 from shipworthy.data.results._long import Long, Texts, coded, texts
@@ -16,7 +16,7 @@ from shipworthy.data.results._preferences import as_win_rates
 from shipworthy.data.results._query import Query, known
 from shipworthy.errors import BadInput
 from shipworthy.metrics.types import Metric
-from shipworthy.records import ABSENT, ANSWERED, FAILED, Evidence, Labels
+from shipworthy.records import ABSENT, ANSWERED, FAILED, Crossed, Evidence, Labels
 
 _HARDLY = 0.1
 """Below this share of common ids two tables are hardly meant as pairs."""
@@ -111,6 +111,7 @@ class _Units:
     example_N: Texts
     seed_N: NDArray[np.int64]
     cluster_N: NDArray[np.int64]
+    crossed_N: NDArray[np.int64] | None
     repeats: int
     slices: Mapping[str, Labels]
     value_MN: NDArray[np.float64]
@@ -139,8 +140,9 @@ def _units(long: Long, metric: str, pair: Sequence[int], *, unpaired: bool) -> _
         metric=metric,
         example_N=long.example_R[some_N],
         seed_N=long.seed_R[some_N],
-        cluster_N=clusters[0],
-        repeats=clusters[1],
+        cluster_N=clusters.code_N,
+        crossed_N=clusters.crossed_N,
+        repeats=clusters.repeats,
         slices={name: _labels(long, name, label_R, row_MN) for name, label_R in long.slices.items()},
         value_MN=value_MN,
         status_MN=status_MN,
@@ -182,15 +184,20 @@ def _refuse_apart(long: Long, metric: str, status_MN: NDArray[np.uint8]) -> None
         raise BadInput(message, where=long.where)
 
 
-def _clusters(long: Long, some_N: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+def _clusters(long: Long, some_N: NDArray[np.int64]) -> Clusters:
     """Codes of what rises and falls together, and how many examples repeat another's input under their own id."""
     example_N = codes(long.example_R[some_N])
-    declared_N = example_N if long.cluster_R is None else codes(_own(list(long.cluster_R[some_N]), example_N))
+    ways = [column for column in (long.cluster_R, long.crossed_R) if column is not None]
+    declared = [join(example_N, codes(_own(list(way[some_N]), example_N))).code_N for way in ways]
     if long.input_R is None:
-        return join(example_N, declared_N).code_N, 0
+        return replace(_crossed(example_N, declared or [example_N]), repeats=0)
     asked_N = codes(_own([None if text is None else _fingerprint(text) for text in long.input_R[some_N]], example_N))
-    found = join(asked_N, join(example_N, declared_N).code_N)
-    return found.code_N, len(np.unique(example_N)) - len(np.unique(asked_N))
+    repeats = len(np.unique(example_N)) - len(np.unique(asked_N))
+    return replace(_crossed(asked_N, declared or [example_N]), repeats=repeats)
+
+
+def _crossed(asked_N: NDArray[np.int64], ways: Sequence[NDArray[np.int64]]) -> Clusters:
+    return join(asked_N, ways[0]) if len(ways) == 1 else cross(asked_N, ways[0], ways[1])
 
 
 def _own(keys: Sequence[object], example_N: NDArray[np.int64]) -> list[object]:
@@ -271,6 +278,9 @@ def _alike(one: _Units, other: _Units) -> bool:
 def _evidence(name: str, group: Sequence[_Units], query: Query, metrics: Mapping[str, Metric]) -> Evidence:
     first = group[0]
     models = (query.candidate, query.baseline)
+    crossed = None
+    if first.crossed_N is not None:
+        crossed = Crossed(ways=(str(query.cluster), str(query.crossed)), code_N=first.crossed_N)
     return Evidence(
         dataset=name,
         example_N=first.example_N,
@@ -283,6 +293,7 @@ def _evidence(name: str, group: Sequence[_Units], query: Query, metrics: Mapping
             for unit in group
             for side, model in enumerate(models)
         },
+        crossed=crossed,
     )
 
 

@@ -52,6 +52,10 @@ def read(paths: Sequence[Path], query: Query) -> Long:
     corpus: dict[str, None] = {}
     for path in paths:
         for one in parquet.read(path):
+            if one.crossed is not None:
+                raise BadInput(
+                    f"clusters are crossed ({', '.join(one.crossed.ways)}); give the run's folder", where=str(path)
+                )
             models += [called(query, _names(path, model)) for model in one.status]
             corpus |= dict.fromkeys(metric for (_, metric), counts in one.counts.items() if not _is_column(counts))
             scores += _scores(path, one, query, corpus)

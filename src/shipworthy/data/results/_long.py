@@ -22,6 +22,7 @@ class Long:
         example_R: ids. model_R, metric_R: codes into `models` and `metrics`. seed_R: seeds.
         value_R: the values; NaN where there is none.
         failed_R: the model errored on this example (no value, counts against it).
+        crossed_R: (R,) the second of two ways of clusters, or None.
         slices: column -> (R,) labels or None. cluster_R, input_R, gold_R: (R,) text or None, where the source has them.
         place: row -> `file:line`.
         better: metric -> direction, where the source says so.
@@ -47,6 +48,7 @@ class Long:
     better: Mapping[str, Direction] | None = None
     extras: tuple[str, ...] = ()
     warnings: tuple[records.Warning, ...] = ()
+    crossed_R: Texts | None = None
 
 
 def texts(values: Sequence[str | None]) -> Texts:
@@ -92,6 +94,7 @@ def concatenate(parts: Sequence[Long]) -> Long:
         },
         place=place,
         cluster_R=_if_any([part.cluster_R for part in parts], parts),
+        crossed_R=_if_any([part.crossed_R for part in parts], parts),
         input_R=_if_any([part.input_R for part in parts], parts),
         gold_R=_if_any([part.gold_R for part in parts], parts),
         better={name: side for part in parts for name, side in (part.better or {}).items()},

@@ -16,7 +16,7 @@ class Query(Record):
         id_columns: what identifies an example; empty: `example_id`, or the log's own ids.
         metric: which metric (tidy: a label of the column `metric`, or the column that holds the value; wide: what the
             values are); None: all of them.
-        cluster: column of what rises and falls together.
+        cluster: column of what rises and falls together. crossed: a second one, crossed with the first.
         slices: columns whose labels are reported.
         better: metric -> which direction is better, "" for every metric; else by its log or its name (`_direction`).
         allow: what may differ between the two runs although it changes the prompts ("template").
@@ -34,6 +34,7 @@ class Query(Record):
     allow: tuple[Literal["template"], ...] = ()
     unpaired: bool = False
     scale: Literal["plain", "alpaca", "signed"] | None = None
+    crossed: str | None = None
 
     def __post_init__(self) -> None:
         if self.candidate == self.baseline:

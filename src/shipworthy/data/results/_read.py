@@ -54,6 +54,8 @@ def read(paths: Sequence[Path], query: Query) -> Results:
     chosen = formats()[kinds[paths[0]]]
     if query.id_columns and not chosen.asks_for_ids:
         raise BadInput(f"--id is for tables; {chosen.title} says itself what an example is", where=str(paths[0]))
+    if query.crossed is not None and kinds[paths[0]] not in ("table", "columns"):
+        raise BadInput(f"two --cluster columns are for tables, not for {chosen.title}", where=str(paths[0]))
     found = chosen.read(paths, query)
     return found if isinstance(found, Results) else build(found, query)
 

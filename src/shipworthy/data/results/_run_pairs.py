@@ -1,6 +1,7 @@
 """Evidence of two runs -> one Evidence over the examples and seeds of either."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from shipworthy import records
 from shipworthy.data._repeats import codes, join
 from shipworthy.data.results._query import Query
 from shipworthy.errors import BadInput
-from shipworthy.records import ABSENT, Evidence, Labels
+from shipworthy.records import ABSENT, Crossed, Evidence, Labels
 
 Side = tuple[Evidence, str]
 """A run's evidence and the model that is taken from it."""
@@ -28,11 +29,14 @@ def paired(dataset: str, sides: Sequence[Side], metrics: Sequence[str], query: Q
         counts = " and ".join(str(len({example for example, _ in listed})) for listed in keys)
         raise BadInput(f"the two runs share no example of {dataset!r} ({counts} examples); run both on one dataset")
     names = (query.candidate, query.baseline)
+    examples = [example for example, _ in units]
+    first = _clusters([one.cluster_N for one, _ in sides], rows, examples)
     return Evidence(
         dataset=dataset,
         example_N=_texts([example for example, _ in units]),
         seed_N=np.array([seed for _, seed in units], dtype=np.int64),
-        cluster_N=_clusters(sides, rows, [example for example, _ in units]),
+        cluster_N=first,
+        crossed=_crossed(sides, rows, examples),
         slices={
             name: _slice(name, sides, rows, units)
             for name in query.slices
@@ -74,12 +78,26 @@ def _spread(values_M: NDArray[np.generic], row_M: NDArray[np.int64], n: int, fil
     return spread
 
 
-def _clusters(sides: Sequence[Side], rows: Sequence[NDArray[np.int64]], examples: Sequence[str]) -> NDArray[np.int64]:
+def _crossed(sides: Sequence[Side], rows: Sequence[NDArray[np.int64]], examples: Sequence[str]) -> Crossed | None:
+    """The second way of both runs. Raises: BadInput: the runs name other ways."""
+    said = [one.crossed for one, _ in sides]
+    both = [crossed for crossed in said if crossed is not None]
+    if not both:
+        return None
+    if len(both) < len(said) or len({crossed.ways for crossed in both}) > 1:
+        told = " and ".join("one way" if one is None else " x ".join(one.ways) for one in said)
+        raise BadInput(f"the two runs have other clusters ({told}); run both under one protocol")
+    return replace(both[0], code_N=_clusters([crossed.code_N for crossed in both], rows, examples))
+
+
+def _clusters(
+    columns: Sequence[NDArray[np.int64]], rows: Sequence[NDArray[np.int64]], examples: Sequence[str]
+) -> NDArray[np.int64]:
     """Units fall into one cluster where either run put them into one, or where they are seeds of one example."""
     joined = codes(examples)
-    for (one, _), row_M in zip(sides, rows, strict=True):
+    for cluster_M, row_M in zip(columns, rows, strict=True):
         own: list[object] = [("unit", at) for at in range(len(examples))]
-        for row, cluster in zip(row_M, one.cluster_N, strict=True):
+        for row, cluster in zip(row_M, cluster_M, strict=True):
             own[row] = ("cluster", int(cluster))
         joined = join(codes(own), joined).code_N
     return joined

@@ -77,6 +77,7 @@ def _tidy(table: Table, query: Query, model_R: Texts) -> Long:
         slices=_slices(table, query, rows),
         place=lambda row: table.place(int(rows[row])),
         cluster_R=_optional(table, query.cluster, rows),
+        crossed_R=_optional(table, query.crossed, rows),
         input_R=_first(table, ASKED, rows),
         gold_R=_first(table, GOLD, rows),
     )
@@ -129,6 +130,7 @@ def _extra(
         slices={column: label_R[kept] for column, label_R in long.slices.items()},
         place=lambda row: long.place(int(kept[row])),
         cluster_R=None if long.cluster_R is None else long.cluster_R[kept],
+        crossed_R=None if long.crossed_R is None else long.crossed_R[kept],
         input_R=None if long.input_R is None else long.input_R[kept],
         extras=(name,),
     )
@@ -138,7 +140,7 @@ def _extra(
 
 
 def _wide(table: Table, query: Query) -> Long:
-    named = {*query.id_columns, *query.slices, query.cluster, "example_id"}
+    named = {*query.id_columns, *query.slices, query.cluster, query.crossed, "example_id"}
     candidates = [column for column in table.columns if column not in named]
     for role, model in (("candidate", query.candidate), ("baseline", query.baseline)):
         known(f"{role} column", model, candidates, str(table.path))
@@ -159,6 +161,7 @@ def _wide(table: Table, query: Query) -> Long:
         slices={column: label_R[both] for column, label_R in _slices(table, query, rows).items()},
         place=lambda row: table.place(int(both[row])),
         cluster_R=None if (cluster_R := _optional(table, query.cluster, rows)) is None else cluster_R[both],
+        crossed_R=None if (crossed_R := _optional(table, query.crossed, rows)) is None else crossed_R[both],
         input_R=None if (input_R := _first(table, ASKED, rows)) is None else input_R[both],
     )
 

@@ -51,7 +51,7 @@ def slices_in(paths: Sequence[Path], query: Query) -> tuple[str, ...]:
     if len(paths) != 1 or recognise(paths[0]) not in ("table", "columns"):
         return ()
     table = _table.read(paths[0])
-    taken = {*query.id_columns, query.cluster, query.metric, query.candidate, query.baseline}
+    taken = {*query.id_columns, query.cluster, query.crossed, query.metric, query.candidate, query.baseline}
     found = []
     for name in table.columns:
         if name.lower() in _NO_SLICE or name in taken:

@@ -63,28 +63,29 @@ def _refused(found: Contrast, means: Means) -> tuple[str | None, ...]:
 def _jackknifed(pair: Pair, rows_n: Ints) -> Means:
     """The mean of one cell's pseudo-values, a cluster each: G times the gain less G - 1 times the gain without it."""
     assert pair.base_NK is not None  # only pairs come here
-    rows_n = _in_order(pair.ours_NK, pair.base_NK, rows_n)
-    code_n = np.arange(len(rows_n)) if pair.independent else _dense(pair.cluster_N[rows_n])
+    rows_n = in_order(np.concatenate([pair.ours_NK, pair.base_NK], axis=1), rows_n)
+    code_n = np.arange(len(rows_n)) if pair.independent else dense(pair.cluster_N[rows_n])
     groups = int(code_n.max(initial=-1)) + 1
     sign = 1.0 if pair.metric.better == "higher" else -1.0
     whole, without = 0.0, np.zeros(groups)
     for side, counts_NK in ((sign, pair.ours_NK), (-sign, pair.base_NK)):
-        value, rest = _left_out(pair.metric, counts_NK[rows_n], code_n, groups)
+        value, rest = left_out(pair.metric, counts_NK[rows_n], code_n, groups)
         whole, without = whole + side * value, without + side * rest
     return cluster_means(np.sort(np.nan_to_num(groups * whole - (groups - 1) * without)))
 
 
-def _in_order(ours_NK: Floats, base_NK: Floats, rows_n: Ints) -> Ints:
+def in_order(counts_NK: Floats, rows_n: Ints) -> Ints:
     """The rows so that fractions add up to the same last digit however the table was sorted."""
-    counts_nK = np.concatenate([ours_NK[rows_n], base_NK[rows_n]], axis=1)
+    counts_nK = counts_NK[rows_n]
     return rows_n if (counts_nK == np.rint(counts_nK)).all() else rows_n[np.lexsort(counts_nK.T)]
 
 
-def _dense(clusters_n: Ints) -> Ints:
+def dense(clusters_n: Ints) -> Ints:
+    """The codes as 0.. without gaps."""
     return np.unique(clusters_n, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
-def _left_out(metric: Metric, counts_nK: Floats, code_n: Ints, groups: int) -> tuple[float, Floats]:
+def left_out(metric: Metric, counts_nK: Floats, code_n: Ints, groups: int) -> tuple[float, Floats]:
     """The value, and (G,) the value without each cluster."""
     sums_GK = np.stack([np.bincount(code_n, weights=column, minlength=groups) for column in counts_nK.T], axis=1)
     total_K, step = counts_nK.sum(axis=0), max(1, _CHUNK // counts_nK.shape[1])

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import bdtr, bdtrc, ndtr, ndtri
 
+from shipworthy.gates._alone import as_cautious_as_errors
 from shipworthy.gates._cells import Cells, effective_of, sizes_of
 from shipworthy.gates._contrast import Contrast, Spread, too_small
 from shipworthy.gates._costliest import with_room_for_the_costliest
@@ -45,7 +46,7 @@ def corpus(pair: Pair, cells: Cells, alpha: float, draws: int, rng: np.random.Ge
     observed = both(units.totals)[cells.keep_S]
     found = _contrast(pair, cells, "cluster_bootstrap", alpha, observed, drawn)
     if pair.base_NK is None:
-        return bounded_where_still(found, pair, cells, alpha)
+        return as_cautious_as_errors(bounded_where_still(found, pair, cells, alpha), pair, cells, alpha)
     found = with_few_changes(found, pair, cells, units.totals[cells.keep_S], alpha)
     return with_room_for_the_costliest(as_cautious_as_means(found, pair, cells, alpha), pair, cells, alpha)
 
@@ -65,7 +66,7 @@ def rank(pair: Pair, cells: Cells, alpha: float, draws: int, rng: np.random.Gene
         drawn.append(_rank_draws(parts, summarize, unit_n, n_units, draws, rng))
     found = _contrast(pair, cells, "cluster_bootstrap", alpha, np.array(observed), _aligned(drawn))
     if pair.base_NK is None:
-        return bounded_where_still(found, pair, cells, alpha)
+        return as_cautious_as_errors(bounded_where_still(found, pair, cells, alpha), pair, cells, alpha)
     return with_few_changes(found, pair, cells, None, alpha)
 
 

@@ -1,6 +1,7 @@
 """A resampling distribution that cannot vary is no proof: what redrawing cannot show is bounded by what it missed."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -70,14 +71,23 @@ def _none_missed(groups_S: Floats, rate_S: Floats) -> Floats:
 
 
 def _worth(pair: Pair, rows_n: Ints) -> float:
-    """The most that one row's wrong answer changes the value, times the number of rows; 1 at least.
-
-    A wrong answer is each of the row's counts taken away in turn: a hit less under the same totals.
-    """
+    """The most that one row's wrong answer changes the value, times the number of rows; 1 at least."""
     if pair.metric.kind != "corpus":
         return 1.0
+    return max(1.0, float(worths_of(pair, rows_n)[0].max(initial=0.0)))
+
+
+def worths_of(pair: Pair, rows_n: Ints) -> tuple[Floats, Floats]:
+    """For each kind of row, what its wrong answer changes the value times the number of rows, and how many there are.
+
+    A wrong answer is each of the row's counts taken away in turn: a hit less under the same totals. The largest
+    change counts.
+    """
     totals_K = pair.ours_NK[rows_n].sum(axis=0)
-    kinds = np.unique(pair.ours_NK[rows_n], axis=0)
-    changed = np.concatenate([totals_K - np.diag(kind)[kind != 0] for kind in kinds])
-    values = pair.metric.summarize(np.concatenate([totals_K[None], changed]))
-    return max(1.0, len(rows_n) * float(np.nanmax(np.abs(values[1:] - values[0]), initial=0.0)))
+    kinds, many = np.unique(pair.ours_NK[rows_n], axis=0, return_counts=True)
+    changed = [totals_K - np.diag(kind)[kind != 0] for kind in kinds]
+    values = pair.metric.summarize(np.concatenate([totals_K[None], *changed]))
+    moved = np.nan_to_num(np.abs(values[1:] - values[0]))
+    starts = np.cumsum([0, *(len(part) for part in changed)])
+    largest = [moved[start:end].max(initial=0.0) for start, end in pairwise(starts)]
+    return len(rows_n) * np.array(largest), many.astype(np.float64)

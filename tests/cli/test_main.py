@@ -54,6 +54,29 @@ def test_a_wrong_option_is_one_sentence_with_exit_code_2(capsys: pytest.CaptureF
     assert 1 == capsys.readouterr().err.count("\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--metric", "a", "--metric", "b"), "--metric: it stands twice"),
+        (("--margin", "0.1", "--margin=0.2"), "--margin: it stands twice"),
+        (("--missing", "fail", "--missing", "wrong"), "--missing: it stands twice"),
+    ],
+)
+def test_an_option_that_holds_one_value_may_not_stand_twice(
+    words: tuple[str, ...], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["compare", "x.csv", "--candidate", "a", "--baseline", "b", *words])
+
+    assert 2 == stop.value.code
+    assert says in capsys.readouterr().err
+
+
+def test_slices_that_may_block_need_to_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert 2 == main(["compare", "x.csv", "--candidate", "a", "--baseline", "b", "--gate-slices"])
+    assert "--gate-slices lets slices block; it needs --slice COL" in capsys.readouterr().err
+
+
 def test_importing_shipworthy_loads_neither_numpy_nor_anything_heavy() -> None:
     code = "import shipworthy, sys; print([m for m in ('numpy', 'scipy', 'duckdb', 'msgspec') if m in sys.modules])"
 

@@ -99,6 +99,31 @@ def test_a_direction_for_all_leaves_cost_and_latency_alone(tmp_path: Path) -> No
     assert ("higher", "lower") == (found["value"].better, found["latency_s"].better)
 
 
+def test_a_direction_without_a_name_is_for_metrics_that_nobody_knows(tmp_path: Path) -> None:
+    rows = [f"{at},{model},{metric},{at % 2}" for at in range(4) for model in ("new", "old") for metric in METRICS]
+    content = "example_id,model,metric,value\n" + "\n".join(rows) + "\n"
+    found = _read(tmp_path, content, better={"": "lower"}).metrics
+
+    assert {"accuracy": "higher", "num_zonks": "lower"} == {name: metric.better for name, metric in found.items()}
+
+
+METRICS = ("accuracy", "num_zonks")
+
+
+def test_a_direction_that_contradicts_every_metric_is_refused_until_it_names_one(tmp_path: Path) -> None:
+    content = _tidy((1, 0), (0, 1), metric="accuracy")
+    with pytest.raises(BadInput, match=r"'accuracy' is better when higher, .* say --better accuracy=lower"):
+        _read(tmp_path, content, better={"": "lower"})
+
+    assert "lower" == _read(tmp_path, content, better={"accuracy": "lower"}).metrics["accuracy"].better
+    assert "higher" == _read(tmp_path, content, better={"": "higher"}).metrics["accuracy"].better
+
+
+def test_a_direction_of_a_metric_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="did you mean 'accuracy'"):
+        _read(tmp_path, _tidy((1, 0), (0, 1), metric="accuracy"), better={"acuracy": "lower"})
+
+
 def test_a_table_without_a_name_says_what_was_taken_for_granted(tmp_path: Path) -> None:
     assert "assumed_direction" in [note.code for note in _read(tmp_path, _wide((1, 0))).warnings]
     for said in ({"metric": "accuracy"}, {"better": {"": "lower"}}):

@@ -39,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=direction,
         metavar="[X=]higher|lower",
-        help="which direction is better, where the name of the metric does not say it; repeats",
+        help="which direction is better: of metric X, or of all whose name and log do not say it; repeats",
     )
     parser.add_argument(
         "--scale",
@@ -100,6 +100,8 @@ def _judge(args: argparse.Namespace) -> Verdict:
 
     if args.split is not None and not args.unpaired:
         raise BadInput("--split says how rows were dealt to two arms; it needs --unpaired")
+    if args.gate_slices and not args.slice:
+        raise BadInput("--gate-slices lets slices block; it needs --slice COL to say which")
 
     from shipworthy.data import results
     from shipworthy.gates import judge

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from shipworthy import __version__
 from shipworthy.cli._plain import plain
@@ -36,8 +36,30 @@ INTERRUPTED, READER_LEFT = 130, 141
 """As shells say SIGINT and SIGPIPE; never 0, so that a cut pipe cannot turn a block into a promotion."""
 
 
+class _Once(argparse.Action):
+    """One value, said once: the last of two would win without a word, and a verdict with it."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,  # noqa: ARG002 - argparse calls it so
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,  # noqa: ARG002
+    ) -> None:
+        said: set[str] = getattr(namespace, "_said", set())
+        if self.dest in said and self.option_strings:
+            raise argparse.ArgumentError(self, "it stands twice; say it once")
+        namespace._said = said | {self.dest}  # noqa: SLF001 - ours, beside the options
+        setattr(namespace, self.dest, values)
+
+
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence instead of a page of usage."""
+    """Says what is wrong in one sentence instead of a page of usage; what is said twice is refused, not overwritten."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.register("action", None, _Once)
+        self.register("action", "store", _Once)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {plain(message)}; see `{self.prog} --help`\n")

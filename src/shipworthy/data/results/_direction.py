@@ -4,9 +4,10 @@ A name that none of them knows is refused, never guessed: read the wrong way, a 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from shipworthy import metrics
+from shipworthy.data.results._query import known
 from shipworthy.errors import BadInput
 from shipworthy.records import Direction
 
@@ -126,18 +127,11 @@ def direction_of(name: str) -> Direction | None:
 
 
 def better_of(name: str, said: Mapping[str, Direction], asked: Mapping[str, Direction], where: str) -> Direction:
-    """How `name` is judged: as asked ("" asks for every metric), as the log says, as the name is known.
+    """How `name` is judged: as asked by its name, as the log says, as the name is known, as "" asks for the others.
 
     Raises: BadInput: nobody knows.
     """
-    found = (
-        asked.get(name)
-        or asked.get("")
-        or said.get(name)
-        or said.get(name.split(",")[0])
-        or direction_of(name)
-        or ("higher" if name in NAMELESS else None)
-    )
+    found = asked.get(name) or known_direction(name, said) or asked.get("") or ("higher" if name in NAMELESS else None)
     if found is None:
         raise BadInput(
             f"nobody here knows which direction of {name!r} is better; say --better {name}=higher or "
@@ -145,6 +139,30 @@ def better_of(name: str, said: Mapping[str, Direction], asked: Mapping[str, Dire
             where=where,
         )
     return found
+
+
+def known_direction(name: str, said: Mapping[str, Direction]) -> Direction | None:
+    """As the log says, else as the name is known; None where neither tells."""
+    return said.get(name) or said.get(name.split(",")[0]) or direction_of(name)
+
+
+def refuse_in_vain(
+    names: Iterable[str], said: Mapping[str, Direction], asked: Mapping[str, Direction], where: str
+) -> None:
+    """Raises: BadInput: a direction is asked for that no metric takes: its name is not there, or "" contradicts what is
+    known of every metric."""
+    listed = list(names)
+    for name in filter(None, asked):
+        known("metric", name, listed, where)
+    bare, others = asked.get(""), [name for name in listed if name not in asked]
+    told = {name: known_direction(name, said) for name in others}
+    if bare is not None and others and not {None, bare} & set(told.values()):
+        name, side = next(iter(told.items()))
+        raise BadInput(
+            f"{name!r} is better when {side}, and --better {bare} is for metrics whose direction nobody knows; "
+            f"if it is {bare} here, say --better {name}={bare}",
+            where=where,
+        )
 
 
 def _plain(name: str) -> str:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from shipworthy import records
 from shipworthy.data._repeats import Clusters, codes, cross, join, normal
-from shipworthy.data.results._direction import NAMELESS
+from shipworthy.data.results._direction import NAMELESS, refuse_in_vain
 from shipworthy.data.results._judging import metric_of
 from shipworthy.data.results._long import Long, Texts, coded, texts
 from shipworthy.data.results._preferences import as_win_rates
@@ -68,6 +68,9 @@ def build(long: Long, query: Query) -> Results:
     if not query.unpaired:
         _same_gold(long, pair)
     groups = _grouped(units)
+    refuse_in_vain(
+        (name for name in long.metrics if name not in long.extras), long.better or {}, query.better, long.where
+    )
     metrics = {unit.metric: metric_of(long, unit.metric, _values(unit), query) for unit in units}
     primary = tuple(name for name in metrics if name not in long.extras)
     evidence = tuple(_evidence(name, group, query, metrics) for name, group in groups.items())

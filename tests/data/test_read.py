@@ -1,10 +1,12 @@
 """Data is read by the roles of its columns; a bad row is named with its line."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -294,3 +296,24 @@ def test_any_bytes_are_either_read_or_one_sentence(
         _read(folder, raw, name, input="a column that random bytes do not have")
 
     assert "\n" not in str(caught.value)
+
+
+def test_two_columns_of_clusters_are_two_ways_and_a_second_way_is_part_of_the_data(tmp_path: Path) -> None:
+    rows = _lines(ROW, {**ROW, "id": "b", "language": None})
+    one, two = (_read(tmp_path, rows, cluster=way) for way in (("doc",), ("doc", "language")))
+
+    assert [("7", "en"), ("7", None)] == [(example.cluster, example.crossed) for example in two]
+    assert digest(one) == digest(_read(tmp_path, rows, cluster="doc")) != digest(two)
+
+
+def test_rows_with_one_way_keep_the_digest_they_had(tmp_path: Path) -> None:
+    example = _read(tmp_path, _lines(ROW), cluster="doc")[0]
+    said = msgspec.to_builtins(msgspec.structs.replace(example, where=""))
+    before = {name: value for name, value in said.items() if name != "crossed"}
+    row = hashlib.sha256(msgspec.json.encode(before, order="sorted")).digest()
+
+    assert hashlib.sha256(row).hexdigest() == digest([example])
+
+
+def test_a_second_column_that_is_not_there_is_named(tmp_path: Path) -> None:
+    assert "no column 'langage'; did you mean 'language'?" in _error(tmp_path, _lines(ROW), cluster=("doc", "langage"))

@@ -161,6 +161,26 @@ def test_examples_every_baseline_solves_are_shown_without_a_gain(verdict_of: Jud
     assert shown["solved by no baseline"].gain is None
 
 
+@pytest.mark.parametrize(("seeds", "told"), [([0, 1, 2], True), ([4, 4, 4], False)])
+def test_a_verdict_over_seeds_of_answers_is_about_these_weights(
+    verdict_of: Judge, seeds: list[int], told: bool
+) -> None:
+    scores = {("new", "accuracy"): np.ones(300), ("old", "accuracy"): np.arange(300) % 2}
+    ids = [f"e{i}" for i in np.tile(np.arange(100), 3)] if told else [f"e{i}" for i in range(300)]
+    table = make_evidence(scores, clusters=np.tile(np.arange(100), 3), seeds=np.repeat(seeds, 100), ids=ids)
+    said = [one for one in verdict_of(make_question(GATE), table).warnings if one.code == "seeds_of_answers"]
+
+    assert told == bool(said)
+    assert not told or ("3 seeds" in said[0].message and "not about the recipe" in said[0].message)
+
+
+def test_examples_that_each_have_a_seed_of_their_own_are_no_repeats(verdict_of: Judge) -> None:
+    scores = {("new", "accuracy"): np.ones(300), ("old", "accuracy"): np.arange(300) % 2}
+    verdict = verdict_of(make_question(GATE), make_evidence(scores, seeds=np.arange(300)))
+
+    assert "seeds_of_answers" not in {one.code for one in verdict.warnings}
+
+
 def test_seeds_of_an_example_do_not_multiply_what_a_difficulty_slice_rests_on(verdict_of: Judge) -> None:
     new, old = paired_scores(100, lost=5, won=20)
     evidence = make_evidence(

@@ -50,6 +50,7 @@ def before(question: Question, evidence: Sequence[Evidence], cells: Sequence[Cel
         _not_comparable(question, comparisons),
         _other_load(question, cells),
         _single_seed(question, evidence),
+        _seeds_of_answers(question, evidence),
         _gate_count(question),
         _undeclared_split(question),
     )
@@ -257,6 +258,24 @@ def _single_seed(question: Question, evidence: Sequence[Evidence]) -> Iterator[N
     if sampled and all(len(table.seed_N) and bool((table.seed_N == table.seed_N[0]).all()) for table in evidence):
         text = f"{question.candidate} samples at temperature {temperature} but was asked under one seed only"
         yield _notice("single_seed", text, 1)
+
+
+def _seeds_of_answers(question: Question, evidence: Sequence[Evidence]) -> Iterator[Notice]:
+    """Seeds of one example are one cluster: what another training run would change is in no interval here."""
+    several = max((len(np.unique(one.seed_N)) for one in evidence if _repeats(one)), default=0)
+    if several > 1:
+        text = (
+            f"{several} seeds are taken for answers of one set of weights: the verdict is about these weights of "
+            f"{question.candidate}, not about the recipe that trained them; another training run may do otherwise, "
+            "and where the seeds are training runs no interval here covers it: judge each run by itself"
+        )
+        yield _notice("seeds_of_answers", text, several)
+
+
+def _repeats(table: Evidence) -> bool:
+    """Whether an example stands under more than one seed."""
+    seeds = table.seed_N
+    return bool((seeds != seeds[:1]).any()) and len(set(table.example_N.tolist())) < len(seeds)
 
 
 def _gate_count(question: Question) -> Iterator[Notice]:

@@ -41,6 +41,7 @@ WARNING_CODES = (
     "protocol_edited",
     "reasoning_stripped",
     "sealed_looks",
+    "seeds_of_answers",
     "single_seed",
     "slice_too_small",
     "stopped_parse",

@@ -17,6 +17,7 @@ from shipworthy.gates._compare import contrast
 from shipworthy.gates._contrast import Contrast
 from shipworthy.gates._pairs import Pair
 from shipworthy.gates._rule_cells import GRAVE_ALPHA, GRAVE_MARGINS
+from shipworthy.metrics.calibration import BinOptions, ece
 from shipworthy.metrics.likelihood import exp_mean
 from shipworthy.metrics.overlap import BleuOptions, bleu
 from shipworthy.metrics.types import Metric
@@ -25,6 +26,7 @@ Draw = Callable[[np.random.Generator, int], tuple[Scores, Scores]]
 """(generator, n) -> counts (n, K) of the candidate and of its baseline."""
 FEW = 400
 """Runs of a line at most: a bootstrap each."""
+MARGIN_ECE = 0.02
 LOOP, MARGIN, LOOPS = 512, 1.0, 0.00085
 """So many answers that run on to 512 tokens cost one point (found by halving over 100,000 answers)."""
 BLEU = bleu(BleuOptions())
@@ -152,7 +154,35 @@ def lengths(runs: int) -> Iterator[Row]:
         yield rate(f"blocks equal perplexity: {law}", 0.06, even.failed.tolist())
 
 
-LAWS = (loops, price_of_loops, lengths)
+# --- Calibration -----------------------------------------------------------------------------------------------------
+
+ECE, BINS = ece(BinOptions()), 15
+SURE = np.linspace(0.5005, 0.9995, 500)
+BIN = np.eye(BINS)[np.ceil(SURE * BINS).astype(np.int64) - 1]
+COUNTED = np.stack([np.concatenate([BIN, BIN * SURE[:, None], BIN * right], axis=1) for right in (0.0, 1.0)])
+
+
+def calibrated(rng: np.random.Generator, n: int, *, ours: float, base: float) -> tuple[Scores, Scores]:
+    """(n, 45) counts of two models, equally sure on each row, that are right less often than that by so much."""
+    at = rng.integers(0, len(SURE), n)
+    right = [(rng.random(n) < np.clip(SURE[at] - less, 0, 1)).astype(np.int64) for less in (ours, base)]
+    return COUNTED[right[0], at], COUNTED[right[1], at]
+
+
+def calibration(runs: int) -> Iterator[Row]:
+    """Two binned calibration errors on the same rows; the baseline's own error is none, little or much."""
+    plain = replace(ECE, noise=None)
+    for n, error in ((100, 0.0), (100, 0.1), (500, 0.0), (500, 0.02), (500, 0.1)):
+        law = f"ECE, baseline's own {error:g}, n={n}"
+        worse, equal = (partial(calibrated, ours=error + more, base=error) for more in (MARGIN_ECE, 0.0))
+        at, bare = (_outcomes(how, worse, _rng(65, n), n, runs, margin=MARGIN_ECE) for how in (ECE, plain))
+        same = _outcomes(ECE, equal, _rng(66, n), n, runs, margin=MARGIN_ECE)
+        others = {"bootstrap alone": float(bare.passed.mean()), "passes an equal one": float(same.passed.mean())}
+        yield rate(f"promotes at the margin: {law}", 0.055, at.passed.tolist(), others=others)
+        yield rate(f"blocks an equal candidate: {law}", 0.055, same.failed.tolist())
+
+
+LAWS = (loops, price_of_loops, lengths, calibration)
 
 if __name__ == "__main__":
     from _law import printed

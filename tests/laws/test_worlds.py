@@ -9,7 +9,7 @@ import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 SHORT, FULL = 40, 4000
-WORLDS = ("compared", "corpus", "crossed", "means", "rates")
+WORLDS = ("compared", "corpus", "crossed", "means", "planning", "rates")
 
 
 def _worlds(name: str) -> ModuleType:

@@ -46,6 +46,7 @@ class Contrast:
             where no such bound is kept.
         unmissed_S: what one wrong row could cost a value that no redraw changes, times n; NaN where redraws differ.
         costliest_S: what the costliest answer that was not met could take from the gain, times n; None: not known.
+        noise_S: how far a gain may only seem so small because noise lifts the baseline's value; None: it does not.
         changed_S: examples on which the models differ, for the warning about few; NaN where it means nothing.
     """
 
@@ -67,6 +68,7 @@ class Contrast:
     lasting: float = 0.0
     unmissed_S: Floats | None = None
     costliest_S: Floats | None = None
+    noise_S: Floats | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "p_at_least", cache(self.p_at_least))  # asked cell by cell, the same few limits

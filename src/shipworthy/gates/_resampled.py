@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import bdtr, bdtrc, ndtr, ndtri
 
 from shipworthy.gates._alone import as_cautious_as_errors
+from shipworthy.gates._binned import with_room_for_noise
 from shipworthy.gates._cells import Cells, effective_of, sizes_of
 from shipworthy.gates._contrast import Contrast, Spread, too_small
 from shipworthy.gates._costliest import with_room_for_the_costliest
@@ -48,6 +49,7 @@ def corpus(pair: Pair, cells: Cells, alpha: float, draws: int, rng: np.random.Ge
     if pair.base_NK is None:
         return as_cautious_as_errors(bounded_where_still(found, pair, cells, alpha), pair, cells, alpha)
     found = with_few_changes(found, pair, cells, units.totals[cells.keep_S], alpha)
+    found = with_room_for_noise(found, pair, cells)
     return with_room_for_the_costliest(as_cautious_as_means(found, pair, cells, alpha), pair, cells, alpha)
 
 

@@ -161,7 +161,7 @@ def _unsure(judged: Judged) -> str:
         grave = GRAVE_MARGINS * cell.rule.limit
         loss = f"{plain(100 * grave)}%" if cell.rule.relative else plain(grave)
         return f", which holds, but so few examples do not rule out a loss of {loss} at {GRAVE_ALPHA:.1%}"
-    unseen = _rare_losses(cell) or _costliest(cell)
+    unseen = _rare_losses(cell) or _costliest(cell) or _noise(cell)
     if unseen:
         return unseen
     if judged.fails_alone:
@@ -203,6 +203,17 @@ def _costliest(cell: Cell) -> str | None:
         f"cost {one:.2g}{'%' if rule.relative else ''}, and margin / cost = {clusters * rule.limit / cost:.1f} is "
         "below 3; more rows, a smaller max_tokens, a wider margin or a metric that scores each answer by itself would "
         "let it be judged"
+    )
+
+
+def _noise(cell: Cell) -> str | None:
+    """How much chance alone may lift the calibration error of a baseline that may be perfect; None elsewhere."""
+    room = cell.comparison.contrast.noise_S
+    if room is None or cell.rule.kind != "non_inferior" or not room[cell.index] > 0:
+        return None
+    return (
+        f"; chance alone gives a perfectly calibrated {cell.rule.baseline} up to {room[cell.index]:.2g} on so few "
+        "rows, which hides a loss of that size: more rows, fewer bins or the plain Brier score would let it be judged"
     )
 
 

@@ -4,6 +4,7 @@ Counts of one answer over B bins: B x (it is in this bin), B x (its confidence),
 the reliability diagram. Confidence is `extra.confidence` of the response, between 0 and 1.
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Literal
 
@@ -98,7 +99,15 @@ def murphy(sums: Floats, *, part: Literal["reliability", "resolution", "uncertai
 
 def ece(options: BinOptions) -> Metric:
     """Expected calibration error: how far accuracy lies from confidence, over bins of equal width or given edges."""
-    return _binned("ece", options, expected_error, "lower", "Naeini et al. 2015; Guo et al. 2017, bins (low, high]")
+    source = "Naeini et al. 2015; Guo et al. 2017, bins (low, high]"
+    return replace(_binned("ece", options, expected_error, "lower", source), noise=_error_by_chance)
+
+
+def _error_by_chance(sums: Floats) -> Floats:
+    """(..., 3 x bins) sums -> (...,) expected error of a perfectly calibrated model: sqrt(2/pi) deviations a bin."""
+    n, sure, _ = _parts(sums)
+    p = ratio(sure, n)
+    return ratio(np.sqrt(2 / np.pi * n * p * (1 - p)).sum(-1), n.sum(-1))
 
 
 def brier_reliability(options: BinOptions) -> Metric:

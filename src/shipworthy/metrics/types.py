@@ -65,6 +65,8 @@ class Metric:
         survivorship: failed answers carry no weight here; whoever prints the value must warn (code `survivorship`).
         costliest: for kind "corpus": (N, K) counts, tokens that an answer can have (None: nobody said) -> (M, K) counts
             of the answers that cost most: one that runs on so long, and an empty one; None: none stands out.
+        noise: for kind "corpus": (..., K) sums -> (...,) the value that a perfect model has by chance, where that
+            is not 0 and two such values do not cancel (a binned calibration error); None: none.
         compared_only: why an absolute limit on it is not judged (its estimate is biased); "": it is.
         bounds: smallest and largest value that a sample can have; None: as the unit says (see `span`).
 
@@ -89,6 +91,7 @@ class Metric:
     bounds: tuple[float, float] | None = None
     compared_only: str = ""
     costliest: Callable[[Floats, float | None], Floats] | None = None
+    noise: Callable[[Floats], Floats] | None = None
 
     @property
     def span(self) -> tuple[float, float]:

@@ -118,12 +118,16 @@ _AFTER = re.compile(r"(?:@\d+|_(?:mean|avg|ms|s|sec|secs|seconds|usd|p\d\d?))$")
 
 def direction_of(name: str) -> Direction | None:
     """The direction that a name has everywhere; None where nobody knows. `a/b` is the key b of scorer a."""
+    return next((found for spelled in bare(name) if (found := KNOWN.get(spelled) or _ours(spelled))), None)
+
+
+def bare(name: str) -> dict[str, None]:
+    """The spellings under which a name may be known, the fullest first: without its set, mean, unit or filter."""
+    spelled: list[str] = []
     for part in dict.fromkeys((name, name.rsplit("/", 1)[-1])):
         plain = _plain(part.split(",")[0])  # lm_eval: metric,filter
-        for spelled in (plain, _AFTER.sub("", plain), _BEFORE.sub("", plain), _AFTER.sub("", _BEFORE.sub("", plain))):
-            if found := KNOWN.get(spelled) or _ours(spelled):
-                return found
-    return None
+        spelled += (plain, _AFTER.sub("", plain), _BEFORE.sub("", plain), _AFTER.sub("", _BEFORE.sub("", plain)))
+    return dict.fromkeys(spelled)
 
 
 def better_of(name: str, said: Mapping[str, Direction], asked: Mapping[str, Direction], where: str) -> Direction:

@@ -14,6 +14,7 @@ from shipworthy.data.results._judging import metric_of
 from shipworthy.data.results._long import Long, Texts, coded, texts
 from shipworthy.data.results._preferences import as_win_rates
 from shipworthy.data.results._query import Query, known
+from shipworthy.data.results._scales import same_scale
 from shipworthy.errors import BadInput
 from shipworthy.metrics.types import Metric
 from shipworthy.records import ABSENT, ANSWERED, FAILED, Crossed, Evidence, Labels
@@ -67,6 +68,8 @@ def build(long: Long, query: Query) -> Results:
         raise BadInput("no value of either model was found", where=long.where)
     if not query.unpaired:
         _same_gold(long, pair)
+    for unit in units:
+        _same_scale(long, unit, query)
     groups = _grouped(units)
     refuse_in_vain(
         (name for name in long.metrics if name not in long.extras), long.better or {}, query.better, long.where
@@ -86,6 +89,12 @@ def build(long: Long, query: Query) -> Results:
         models=tuple(long.models),
         inputs=_inputs(long),
     )
+
+
+def _same_scale(long: Long, unit: "_Units", query: Query) -> None:
+    sides = [value_N[np.isfinite(value_N)] for value_N in unit.value_MN]
+    plain = query.scale == "plain"
+    same_scale(unit.metric, sides, (query.candidate, query.baseline), long.where, plain=plain)
 
 
 def _inputs(long: Long) -> dict[str, str]:

@@ -18,6 +18,8 @@ from shipworthy.errors import BadInput
 from shipworthy.store import duck, loose_json
 
 GOOD, MISSING, NOT_A_NUMBER, NOT_FINITE = 0, 1, 2, 3
+NAMELESS = "Unnamed: "
+"""What a column without a name is called, with its number from 0; so does pandas, whose index is written as one."""
 LARGEST = 1e100
 """The square of a value, summed over all rows, is still a number."""
 _CHUNK = 65_536
@@ -52,6 +54,7 @@ def read(path: Path) -> Table:
     if path.suffix.lower() not in (".csv", ".tsv") and body[:1] in (b"{", b"["):
         return _json(path)
     header, separator = _rows.header(path, start)
+    header = [name or f"{NAMELESS}{at}" for at, name in enumerate(header)]
     call = "SELECT * FROM read_csv(?, header=true, auto_detect=false, delim=?, quote='\"', escape='\"', columns=?)"
     return _duck(path, call, [str(path), separator, dict.fromkeys(header, "VARCHAR")])
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from shipworthy.data.results import _table
 from shipworthy.data.results._formats import Format
+from shipworthy.data.results._inputs import same_input
 from shipworthy.data.results._judging import is_price, is_time
 from shipworthy.data.results._logs import called
 from shipworthy.data.results._long import Long, Texts, coded, concatenate, texts
@@ -15,7 +16,7 @@ from shipworthy.data.results._query import Query, known
 from shipworthy.data.results._table import Table
 from shipworthy.errors import BadInput
 
-ASKED = ("input", "prompt", "question", "instruction")
+ASKED = ("input", "prompt", "question", "instruction", "query", "messages", "inputs", "problem")
 GOLD = ("reference", "target", "gold")
 EXTRAS = ("cost", "latency_s")
 _SAID = {
@@ -26,7 +27,10 @@ _SAID = {
 
 def read(paths: Sequence[Path], query: Query) -> Long:
     """Long rows of one or several tables. Raises: BadInput: a column, a model or a number that is not there."""
-    return concatenate([_read(path, query, alone=len(paths) == 1) for path in paths])
+    long = concatenate([_read(path, query, alone=len(paths) == 1) for path in paths])
+    if not query.unpaired and "template" not in query.allow:
+        same_input(long, (query.candidate, query.baseline))
+    return long
 
 
 def _read(path: Path, query: Query, *, alone: bool) -> Long:
@@ -186,8 +190,11 @@ def _ids(table: Table, query: Query) -> Texts:
     columns = query.id_columns or ("example_id",)
     if not query.id_columns and "example_id" not in table.columns:
         shown = ", ".join(table.columns[:60])
+        index = f"{_table.NAMELESS}0"
+        hint = f"; {index!r} is the first column, without a name (a pandas index?)" if index in table.columns else ""
         raise BadInput(
-            f"no column 'example_id'; name what identifies an example with --id, one of {shown}", where=str(table.path)
+            f"no column 'example_id'; name what identifies an example with --id, one of {shown}{hint}",
+            where=str(table.path),
         )
     parts = [table.texts(known("id column", column, table.columns, str(table.path))) for column in columns]
     for column, part in zip(columns, parts, strict=True):
@@ -237,7 +244,7 @@ def _optional(table: Table, column: str | None, rows: NDArray[np.int64]) -> Text
 
 
 def _first(table: Table, names: Sequence[str], rows: NDArray[np.int64]) -> Texts | None:
-    found = [name for name in names if name in table.columns]
+    found = [column for name in names for column in table.columns if column.lower() == name]
     return table.texts(found[0])[rows] if found else None
 
 

@@ -92,7 +92,7 @@ def test_what_will_be_refused_is_said_before_any_answer_is_paid_for() -> None:
     giant = plan(Size(n=1980, clusters=100, effective=3.98))
     short = plan(Size(n=50), margin=0.05)
 
-    assert "very unequal size weigh like 4.0" in giant.says and not giant.enough and giant.n_needed == 9950
+    assert "very unequal size weigh like 4.0" in giant.says and not giant.enough and giant.n_needed == 49_749
     assert not short.enough and short.n_needed is not None and short.n_needed >= 59
 
 

@@ -65,3 +65,9 @@ def test_a_step_or_a_look_of_nothing_is_refused() -> None:
         announce(None, 0.5, step=0.0)
     with pytest.raises(ValueError, match="look"):
         widened_alpha(0.05, 0)
+
+
+def test_clusters_that_weigh_like_less_than_half_of_their_number_need_a_hundred() -> None:
+    assert "weigh like 30.0 of one size: at least 100 are needed" in (few_clusters(655, 30.0) or "")
+    assert few_clusters(655, 100.0) is None
+    assert few_clusters(45, 30.0) is None

@@ -7,7 +7,7 @@ import numpy as np
 from shipworthy.gates._contrast import Contrast
 from shipworthy.gates._rule_cells import GRAVE_ALPHA, GRAVE_MARGINS, Cell, within_limit
 from shipworthy.stats.power import examples_binary, examples_flawless, examples_for, examples_rate
-from shipworthy.stats.refusal import MIN_CLUSTERS, SKEW_SAFE_N
+from shipworthy.stats.refusal import SKEW_SAFE_N, clusters_needed
 
 _TIMES, _FAR = 100, 1_000_000
 """Nobody gets more than a hundred times the examples that are there, and more than a million."""
@@ -31,12 +31,14 @@ def examples_needed(cell: Cell, *, alpha: float, power: float, alpha_fail: float
 
 
 def _smallest(cell: Cell) -> int:
-    """The n below which a refused sample stays refused: 20 clusters of the size seen, 100 where scores are skewed."""
+    """The n below which a refused sample stays refused: 20 clusters of the size seen (100 very unequal ones), 100 where
+    scores are skewed."""
     found = cell.comparison.contrast
     if found.refused[cell.index] is None:
         return 0
     n, clusters = float(found.n_S[cell.index]), float(found.effective_S[cell.index])
-    return SKEW_SAFE_N if clusters >= MIN_CLUSTERS else ceil(MIN_CLUSTERS * n / max(clusters, 1.0))
+    least = clusters_needed(float(found.clusters_S[cell.index]), clusters)
+    return SKEW_SAFE_N if clusters >= least else ceil(least * n / max(clusters, 1.0))
 
 
 class _Plan:

@@ -15,7 +15,7 @@ from shipworthy.gates._pairs import carries
 from shipworthy.gates._rule_cells import Cell, Judged
 from shipworthy.gates.question import Question
 from shipworthy.records import ANSWERED, Evidence
-from shipworthy.stats.refusal import MIN_CLUSTERS
+from shipworthy.stats.refusal import MIN_CLUSTERS, clusters_needed
 
 FEW_DISCORDANT = 10
 MANY_HARD_GATES = 10
@@ -199,11 +199,12 @@ def _about(question: Question, comparison: Comparison) -> Iterator[Notice]:
             f"{pair.metric.failure[0]:,.0f} {pair.metric.unit}; over successes only it would look better"
         )
         yield _notice("survivorship", text, failed, metric)
-    if found.effective_S[0] < MIN_CLUSTERS:
+    least = clusters_needed(float(found.clusters_S[0]), float(found.effective_S[0]))
+    if found.effective_S[0] < least:
         unit = "examples" if pair.independent else "clusters"
         unequal = found.clusters_S[0] >= MIN_CLUSTERS
         weigh = f" so unequal that they weigh like {found.effective_S[0]:.1f}" if unequal else ""
-        text = f"{metric} rests on {found.clusters_S[0]:.0f} {unit}{weigh}; an interval needs {MIN_CLUSTERS}"
+        text = f"{metric} rests on {found.clusters_S[0]:.0f} {unit}{weigh}; an interval needs {least}"
         yield _notice("few_clusters", text, int(found.clusters_S[0]), metric)
     if found.changed_S[0] < FEW_DISCORDANT and comparison.baseline:
         changed = int(found.changed_S[0])

@@ -17,7 +17,7 @@ from shipworthy.stats.power import (
     examples_for,
     examples_margin,
 )
-from shipworthy.stats.refusal import MIN_CLUSTERS, few_clusters, unseen_share
+from shipworthy.stats.refusal import MIN_CLUSTERS, clusters_needed, few_clusters, unseen_share
 
 
 class Size(Record):
@@ -114,7 +114,7 @@ def _row(
     plan = _Plan(rule, metric, planning, protocol.decisions)
     found = None if census else plan.detectable(n / effect)
     wanted = None if census else plan.needed(n, effect)
-    needed = n if census else None if wanted is None else max(wanted, _floor(n, effective))
+    needed = n if census else None if wanted is None else max(wanted, _floor(n, clusters, effective))
     missing = 0 if needed is None else max(0, needed - n)
     unit = "examples" if size.clusters is None else "clusters"
     few = f"{clusters} {unit} are too few to judge; {MIN_CLUSTERS} are needed" if clusters < MIN_CLUSTERS else ""
@@ -136,8 +136,8 @@ def _row(
     )
 
 
-def _floor(n: int, effective: float) -> int:
-    return ceil(MIN_CLUSTERS * n / max(effective, 1.0) - 1e-9)
+def _floor(n: int, clusters: int, effective: float) -> int:
+    return ceil(clusters_needed(clusters, effective) * n / max(effective, 1.0) - 1e-9)
 
 
 class _Plan:

@@ -7,6 +7,8 @@ from shipworthy.stats._types import Floats
 
 MIN_CLUSTERS = 20
 """Below this the t interval over clusters leans on their being equal and normal (Cameron & Miller 2015, VI)."""
+MIN_UNEQUAL = 100
+"""The same where a few clusters hold much of the sample: those few decide, whatever the many small ones say."""
 FEW_CHANGES = 5
 """With fewer examples that differ, their spread says nothing of the next one's."""
 MIN_CARRIED = 6
@@ -26,12 +28,21 @@ def few_clusters(clusters: int, effective: float | None = None) -> str | None:
     """
     if clusters < MIN_CLUSTERS:
         return f"{clusters} clusters are too few for an interval: at least {MIN_CLUSTERS} are needed"
-    if effective is None or effective >= MIN_CLUSTERS:
+    if effective is None:
+        return None
+    needed = clusters_needed(clusters, effective)
+    if effective >= needed:
         return None
     return (
-        f"{clusters:,} clusters of very unequal size weigh like {effective:.1f} of one size: at least {MIN_CLUSTERS} "
+        f"{clusters:,} clusters of very unequal size weigh like {effective:.1f} of one size: at least {needed} "
         "are needed; more clusters, or fewer rows of the largest ones, would let it be judged"
     )
+
+
+def clusters_needed(clusters: float, effective: float) -> int:
+    """As many of one size as clusters must weigh like to be judged: 20, and 100 where they weigh like less than half of
+    their number (decision 0192)."""
+    return MIN_UNEQUAL if effective < clusters / 2 else MIN_CLUSTERS
 
 
 def rests_on_few(carried: float, help_: str = HELP_SKEWED) -> str | None:

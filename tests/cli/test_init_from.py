@@ -348,3 +348,15 @@ def test_the_choices_are_one_document_of_json(tmp_path: Path, say: Say) -> None:
 
     assert {"directory", "files", "taken", "guessed", "left", "next"} == set(told)
     assert "shipworthy.yaml" in told["files"]
+
+
+def test_two_protocols_from_files_of_one_name_are_two_protocols_and_no_release(say: Say, tmp_path: Path) -> None:
+    _wide(tmp_path)
+    for folder in ("one", "two"):
+        say("init", folder, "--from", "results.csv", "--candidate", "new", "--baseline", "old", "--metric", "accuracy")
+    first = say("run", "one/shipworthy.yaml", "--out", "r1")
+    second = say("run", "two/shipworthy.yaml", "--out", "r2", "--json")
+
+    assert (0, 0) == (first[0], second[0])
+    assert "release promote" not in first[1] and "Next: open r1/report.html" in first[1]
+    assert "protocol_edited" not in [note["code"] for note in json.loads(second[1])["warnings"]]

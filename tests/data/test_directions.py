@@ -130,6 +130,17 @@ def test_a_table_without_a_name_says_what_was_taken_for_granted(tmp_path: Path) 
         assert "assumed_direction" not in [note.code for note in _read(tmp_path, _wide((1, 0)), **said).warnings]
 
 
+def test_times_whose_mean_says_the_opposite_of_their_percentile_are_told(tmp_path: Path) -> None:
+    slow = "example_id,model,latency_ms\n" + "".join(
+        f"{at},new,2900\n{at},old,{3000 if at % 8 == 0 else 200}\n" for at in range(400)
+    )
+    notes = {note.code: note.message for note in _read(tmp_path, slow, metric="latency_ms").warnings}
+
+    assert "95th percentile, and the means say the opposite: 2900 of new against 550 of old" in notes["percentile"]
+    even = slow.replace("3000", "200")
+    assert "percentile" not in {note.code for note in _read(tmp_path, even, metric="latency_ms").warnings}
+
+
 TIES = [(0, 1), (2, 0), (1, 2), (2, 2)]
 
 

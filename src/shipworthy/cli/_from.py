@@ -16,9 +16,13 @@ _OLD = re.compile(r"(^|[^a-z])(old|baseline|base|prod|production|reference|champ
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What the options of `init` say about what lies at `paths`."""
+    """What the options of `init` say about what lies at `paths`.
+
+    `name`: the protocol's, by its own folder: two files called `new` are not two states of one protocol.
+    """
 
     paths: tuple[Path, ...]
+    name: str
     candidate: str | None = None
     baseline: str | None = None
     metric: str | None = None
@@ -112,9 +116,8 @@ def head(asked: Asked, taken: Taken) -> str:
     """The comment on top of a protocol, and its first keys."""
     comments = "".join(f"# {line}\n" for line in [re.sub(r"\s+", " ", line) for line in taken.told()])
     sources = re.sub(r"\s+", " ", ", ".join(path.name for path in asked.paths))
-    name = key(asked.paths[0].stem or asked.paths[0].name)
     return (
         f"# Written by `shipworthy init --from` out of {sources}. What it took and guessed:\n"
         f"{comments}# `shipworthy validate` says what each gate can detect; `shipworthy run` gives the verdict.\n"
-        f"shipworthy: 1\nname: {scalar(name)}\n"
+        f"shipworthy: 1\nname: {scalar(asked.name)}\n"
     )

@@ -72,8 +72,10 @@ _ONLY_FROM = ("candidate", "baseline", "id", "metric", "cluster", "slice", "bett
 def _run_from(args: argparse.Namespace) -> int:
     from shipworthy.cli._from import Asked, key, take
 
+    folder = Path(args.directory or f"shipworthy-{key(args.sources[0].resolve().stem)}")
     asked = Asked(
         paths=tuple(args.sources),
+        name=key(folder.resolve().name),
         candidate=args.candidate,
         baseline=args.baseline,
         metric=args.metric,
@@ -82,7 +84,6 @@ def _run_from(args: argparse.Namespace) -> int:
         cluster=args.cluster,
         better=dict(args.better),
     )
-    folder = Path(args.directory or f"shipworthy-{key(args.sources[0].resolve().stem)}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadInput("this is there already and nothing is overwritten; name a new folder", where=str(folder))
     taken = take(asked)

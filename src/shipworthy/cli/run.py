@@ -81,7 +81,7 @@ def finish(out: Path, args: argparse.Namespace, code: int) -> int:
         print(plain(f"shipworthy: a follow-up failed after the verdict: {error}"), file=sys.stderr)
         code = code or FAILED
     if not args.json:
-        next_command = _next(out, page.verdict.verdict, page.status)
+        next_command = _next(out, page.verdict.verdict, page.status, releasable=_releasable(out))
         print("\n".join([*map(plain, done), f"Report: {plain(str(out / 'report.html'))}", f"Next: {next_command}"]))
     return code
 
@@ -165,15 +165,23 @@ def _unfinished(protocol: Path) -> Path:
     raise BadInput(f"no unfinished run of {protocol} lies in {RUNS}/; start one with `shipworthy run`")
 
 
-def _next(out: Path, verdict: str, status: str) -> str:
+def _releasable(out: Path) -> bool:
+    """Whether the protocol makes a release of what is promoted: recorded scores are none."""
+    from shipworthy.store import RunFolder
+
+    promised = RunFolder.open(out).manifest.protocol.get("follow_ups") or {}
+    return "register" in promised.get("promote", ["register"])
+
+
+def _next(out: Path, verdict: str, status: str, *, releasable: bool) -> str:
     if status != "complete":
         return f"shipworthy run --resume --out {quoted(out)}"
-    if verdict == "promote":
+    if verdict == "promote" and releasable:
         return f"shipworthy release promote {quoted(out)}"
     if verdict == "sign_off":
         return f"shipworthy gate {quoted(out)} --sign-off --name … --reason … --expires 30d"
     return (
         f"open {quoted(out / 'report.html')}"
-        if verdict == "block"
+        if verdict in ("block", "promote")
         else "add the examples named above, then shipworthy run"
     )

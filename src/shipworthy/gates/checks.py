@@ -19,7 +19,7 @@ from shipworthy.stats.refusal import MIN_CLUSTERS, clusters_needed
 
 FEW_DISCORDANT = 10
 MANY_HARD_GATES = 10
-REASONS = ("identical_results", "contradicting_slices", "uneven_gaps", "assumed_direction", "allowed")
+REASONS = ("identical_results", "contradicting_slices", "uneven_gaps", "assumed_direction", "allowed", "percentile")
 """Warnings that stand among the reasons too: a verdict that leaves them out says something else."""
 _PRICES = ("s", "ms", "usd", "tokens")
 _ITSELF = 0.5

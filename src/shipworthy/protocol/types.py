@@ -36,6 +36,7 @@ WARNING_CODES = (
     "not_comparable",
     "not_per_sample",
     "order_flip",
+    "percentile",
     "preference_scale",
     "prompts_cut",
     "protocol_edited",

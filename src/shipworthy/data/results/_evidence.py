@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from shipworthy import records
 from shipworthy.data._repeats import Clusters, codes, cross, join, normal
 from shipworthy.data.results._direction import NAMELESS, refuse_in_vain
-from shipworthy.data.results._judging import metric_of
+from shipworthy.data.results._judging import metric_of, opposite_means
 from shipworthy.data.results._long import Long, Texts, coded, texts
 from shipworthy.data.results._preferences import as_win_rates
 from shipworthy.data.results._query import Query, known
@@ -85,7 +85,13 @@ def build(long: Long, query: Query) -> Results:
         metrics=metrics,
         datasets={unit.metric: name for name, group in groups.items() for unit in group},
         primary=primary,
-        warnings=(*long.warnings, *_undirected(primary, query), *_missing(long, units, query), *_repeated(groups)),
+        warnings=(
+            *long.warnings,
+            *_undirected(primary, query),
+            *_percentiles(units, metrics, query),
+            *_missing(long, units, query),
+            *_repeated(groups),
+        ),
         models=tuple(long.models),
         inputs=_inputs(long),
     )
@@ -327,6 +333,11 @@ def _undirected(primary: Sequence[str], query: Query) -> list[records.Warning]:
         "or say --better lower"
     )
     return [records.Warning(code="assumed_direction", message=message)] if told else []
+
+
+def _percentiles(units: Sequence[_Units], metrics: Mapping[str, Metric], query: Query) -> list[records.Warning]:
+    timed = [unit for unit in units if metrics[unit.metric].quantile is not None]
+    return [note for unit in timed for note in opposite_means(metrics[unit.metric], unit.value_MN, query)]
 
 
 def _missing(long: Long, units: Sequence[_Units], query: Query) -> list[records.Warning]:

@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 
+from shipworthy import records
 from shipworthy.data.results._direction import better_of
 from shipworthy.data.results._long import Long
 from shipworthy.data.results._query import Query
@@ -85,3 +86,21 @@ def not_observed(example: Example, response: Response) -> tuple[float, ...]:
     raise MissingEvidence(
         f"the scores of {example.id!r} and {response.model!r} come from a results file, not from answers"
     )
+
+
+def opposite_means(metric: Metric, value_MN: Floats, query: Query) -> list[records.Warning]:
+    """Times are judged by a percentile, which a reader takes for a mean: `percentile` where the two disagree.
+
+    Args: value_MN: (2, N) times of candidate and baseline, NaN where there is none.
+    """
+    told = value_MN[:, np.isfinite(value_MN).all(axis=0)]
+    if metric.quantile is None or not told.size:
+        return []
+    at, means = np.quantile(told, metric.quantile, axis=1), told.mean(axis=1)
+    if (at[0] - at[1]) * (means[0] - means[1]) >= 0:
+        return []
+    message = (
+        f"{metric.name} is judged by its {100 * metric.quantile:.0f}th percentile, and the means say the opposite: "
+        f"{means[0]:.4g} of {query.candidate} against {means[1]:.4g} of {query.baseline}"
+    )
+    return [records.Warning(code="percentile", message=message)]

@@ -324,3 +324,17 @@ def spelled(label: int) -> str:
 
 def _lines(path: Path) -> list[Any]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+CUT_OFF = [
+    '{"draft": {"score": 1}, "final": {"sc',
+    '{"result": {"score": 5}',
+    '[{"score": 5}, {"score"',
+    '{"a": [{"score": 5}',
+]
+
+
+@pytest.mark.parametrize("text", CUT_OFF)
+def test_a_part_of_a_verdict_that_was_cut_off_is_no_verdict(text: str) -> None:
+    assert number_in(text, low=0, high=10) is None
+    assert number_in('In {1, 2, 3 is odd. {"score": 5}', low=0, high=10) == 5

@@ -209,3 +209,77 @@ def test_a_corpus_value_that_rises_with_one_of_its_slices_contradicts_nothing(ve
     assert "contradicting_slices" not in codes(
         verdict_of(make_question(MARGIN, metrics=[metric], slices=("side",)), table)
     )
+
+
+def priced(n: int = 600, *, dearer: float = 1.13) -> tuple[Any, Any]:
+    """(new, old) counts (price, 1): the new one is dearer on every row, every other row is three times as long."""
+    rng = np.random.default_rng(4)
+    old = np.where(np.arange(n) % 2, 0.01, 0.03) * rng.uniform(0.9, 1.1, n)
+    return np.stack([old * dearer, np.ones(n)], axis=1), np.stack([old, np.ones(n)], axis=1)
+
+
+def price_of(kind: str, **rest: Any) -> Any:
+    more = {"quantile": 0.95} if kind == "quantile" else {"per_answer": kind == "corpus"}
+    return make_metric("cost", kind=kind, unit="usd", better="lower", margin=0.001, **more, **rest)
+
+
+CHEAPER = GateSpec(metric="cost", baseline="old", margin="5%")
+CHEAPER_USD = GateSpec(metric="cost", baseline="old", margin=0.002)
+
+
+def by_price(verdict_of: Judge, policy: Any, kind: str, gate: GateSpec, new: Any, old: Any, **rest: Any) -> Verdict:
+    table = make_evidence({("new", "cost"): new, ("old", "cost"): old}, **rest)
+    decisions = Decisions(missing=policy, draws=500)
+    return verdict_of(make_question(gate, metrics=[price_of(kind)], decisions=decisions), table)
+
+
+@pytest.mark.parametrize("kind", ["corpus", "mean", "quantile"])
+@pytest.mark.parametrize("gate", [CHEAPER, CHEAPER_USD], ids=["percent", "usd"])
+@pytest.mark.parametrize("policy", ["fail", "common", "wrong"])
+@pytest.mark.parametrize("lacks", ["new", "old"])
+def test_prices_of_other_rows_are_other_prices(
+    verdict_of: Judge, policy: str, kind: str, gate: GateSpec, lacks: str
+) -> None:
+    new, old = priced()
+    blank = np.arange(600) % 2 == (0 if lacks == "new" else 1)
+    (new if lacks == "new" else old)[blank] = 0
+    verdict = by_price(verdict_of, policy, kind, gate, new, old)
+    (finding,) = verdict.metrics
+
+    assert ("inconclusive", 300) == (finding.outcome, finding.n)
+    assert finding.gain is not None
+    assert finding.gain.value is not None
+    assert finding.gain.value < 0, "dearer on every row that both measured"
+    assert {"missing_examples", "uneven_gaps"} <= set(codes(verdict))
+    assert any(f"300 examples of {lacks} carry no cost" in warning.message for warning in verdict.warnings)
+
+
+def test_a_few_prices_that_lack_at_random_are_left_out_of_both_and_judged(verdict_of: Judge) -> None:
+    new, old = priced(dearer=0.9)
+    new[np.random.default_rng(1).choice(600, 12, replace=False)] = 0
+    found = by_price(verdict_of, "common", "corpus", CHEAPER, new, old)
+    held = by_price(verdict_of, "fail", "corpus", CHEAPER, new, old)
+
+    assert ("pass", 588) == (found.metrics[0].outcome, found.metrics[0].n)
+    assert "uneven_gaps" not in codes(found)
+    assert "inconclusive" == held.metrics[0].outcome
+    assert "12 examples of new carry no cost" in held.metrics[0].because
+
+
+def test_rows_that_neither_model_measured_are_no_gap(verdict_of: Judge) -> None:
+    new, old = priced(dearer=0.9)
+    new[:50], old[:50] = 0, 0
+    verdict = by_price(verdict_of, "fail", "corpus", CHEAPER, new, old)
+
+    assert ("pass", 550) == (verdict.metrics[0].outcome, verdict.metrics[0].n)
+    assert "missing_examples" not in codes(verdict)
+
+
+def test_the_price_of_a_failed_answer_is_left_out_of_both_and_named(verdict_of: Judge) -> None:
+    new, old = priced()
+    failed = np.arange(600) % 6 == 0  # of the long ones
+    new[failed] = 0
+    verdict = by_price(verdict_of, "fail", "corpus", CHEAPER, new, old, status={"new": np.where(failed, FAILED, 0)})
+
+    assert ("fail", 500) == (verdict.metrics[0].outcome, verdict.metrics[0].n)
+    assert "survivorship" in codes(verdict)

@@ -90,3 +90,49 @@ def test_a_schema_that_is_none_is_refused_before_the_run():
 def test_a_reference_outside_the_schema_is_refused_and_nothing_is_fetched(observe):
     with pytest.raises(BadInput, match="which is not part of it"):
         observe("schema_valid", {"$ref": "http://127.0.0.1:9/x.json"}, "3")
+
+
+CUT = [
+    '{"items":[{"a":1},',
+    '{"answer":{"a":1}',
+    'Sure: [{"a": 1}, {"a": 2',
+    '{items: [{"a": 1}',
+    '{"note": "}", "x": {"a": 1}',
+    '```json\n{"x": {"a": 1},\n```',
+]
+BROKEN = ['{"x": {"a": 1},}', '[{"a": 1},]', "{'x': {\"a\": 1}}", '{"x": 1, "x": {"a": 1}}']
+
+
+@pytest.mark.parametrize("text", [*CUT, *BROKEN])
+def test_a_part_of_a_broken_or_cut_off_value_is_no_value(observe, text):
+    schema = {"schema": {"type": "object"}, "where": "anywhere"}
+
+    assert (0.0, 1.0) == observe("json_valid", None, text, {"where": "anywhere"})
+    assert (0.0, 1.0) == observe("json_match", {"a": 1}, text, {"where": "anywhere"})
+    assert (0.0, 1.0) == observe("schema_valid", None, text, schema)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'The set {x > 0} is meant, so {"a": 1}',
+        'Sorry :[ but {"a": 1}',
+        '{{"a": 1}}',
+        'First {"a": 1,} or rather {"a": 1}',
+        'As [Smith] wrote: {"a": 1} {"b"',
+    ],
+)
+def test_a_bracket_of_the_sentence_hides_no_value(observe, text):
+    assert (1.0, 1.0) == observe("json_match", {"a": 1}, text, {"where": "anywhere"})
+
+
+@pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', '{"a": 2, "a": 1}', '[{"a": 1, "b": {"c": 1, "c": 1}}]'])
+def test_a_key_that_stands_twice_is_no_json(observe, text):
+    assert (0.0, 1.0) == observe("json_valid", None, text)
+    assert (0.0, 1.0) == observe("json_match", {"a": 1}, text)
+    assert (0.0, 1.0) == observe("json_fields", {"a": 1}, text)
+
+
+def test_a_reference_whose_key_stands_twice_is_bad_input(observe):
+    with pytest.raises(BadInput, match="not a JSON object"):
+        observe("json_match", '{"a": 1, "a": 2}', '{"a": 2}')

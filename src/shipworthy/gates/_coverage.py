@@ -18,6 +18,37 @@ def missing_refused(comparison: Comparison) -> str:
     )
 
 
+def unmeasured_refused(question: Question, comparison: Comparison) -> str | None:
+    """Why rows that only one model measured keep a cell from being judged: they fall under the same policy as gaps."""
+    told = unmeasured(question, comparison)
+    if told is None:
+        return None
+    if question.decisions.missing == "fail":
+        return f"{told}, and the policy for missing examples is `fail`; complete them, or choose `common`"
+    found = unmeasured_uneven(question, comparison)
+    return f"{found[0]}; complete the rows" if found else None
+
+
+def unmeasured(question: Question, comparison: Comparison) -> str | None:
+    """Answers that carry no measurement of their model while the other model has one, in words."""
+    names = (question.candidate, comparison.baseline)
+    pairs = zip(comparison.pair.unmeasured, names, strict=True)
+    parts = [f"{counted(comparison, gap.count)} of {name}" for gap, name in pairs if gap.count]
+    if not parts:
+        return None
+    return f"{' and '.join(parts)} carry no {comparison.metric}, so only the rows that both measured are compared"
+
+
+def unmeasured_uneven(question: Question, comparison: Comparison) -> list[str]:
+    """One sentence a model whose unmeasured answers follow difficulty, the baseline's first."""
+    candidate, baseline = question.candidate, comparison.baseline
+    if baseline is None:
+        return []
+    mine, theirs = comparison.pair.unmeasured
+    told = [_uneven(theirs, baseline, candidate, comparison)] if theirs.uneven else []
+    return told + ([_uneven(mine, candidate, baseline, comparison)] if mine.uneven else [])
+
+
 def uneven_refused(question: Question, comparison: Comparison) -> str | None:
     """Where what is left out follows difficulty, what is left is another test set: neither promoted nor blocked by it.
 

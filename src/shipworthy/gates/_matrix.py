@@ -53,7 +53,7 @@ def matrix(
     generators = Generators(rng)
     for model, baseline in pairs:
         pair = rows.pair(metric, baseline, decisions.missing, model)
-        refused = decisions.missing == "fail" and pair.missing > 0
+        refused = decisions.missing == "fail" and (pair.missing > 0 or pair.lone > 0)
         one = contrast(
             pair, (), alpha=decisions.alpha, draws=decisions.draws, rng=generators.of(metric, model, baseline)
         )

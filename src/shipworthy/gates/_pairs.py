@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from shipworthy.errors import MissingEvidence
 from shipworthy.gates.question import Question
 from shipworthy.metrics.types import Floats, Metric
-from shipworthy.records import ABSENT, FAILED, Crossed, Evidence, Labels
+from shipworthy.records import ABSENT, ANSWERED, FAILED, Crossed, Evidence, Labels
 from shipworthy.stats.gaps import Unevenness, unevenness
 
 Ints = NDArray[np.int64]
@@ -50,6 +50,7 @@ class Pair:
         missing: units without a row for one of the models, before the policy dealt with them.
         missing_where: the slice labels that lack most, in words.
         gaps: the gaps of (candidate, baseline), before the policy dealt with them.
+        unmeasured: rows that (candidate, baseline) answered without a measurement, where the other model has one.
         both_N: under the policy `wrong`, which rows the baseline really has; None where it has all of them.
         failed: how many units of (candidate, baseline) errored or never came; they count as failures.
         longest: tokens that an answer of (candidate, baseline) can have at most; None: nobody said.
@@ -66,6 +67,7 @@ class Pair:
     missing: int = 0
     missing_where: str = ""
     gaps: tuple[Gap, Gap] = (NO_GAP, NO_GAP)
+    unmeasured: tuple[Gap, Gap] = (NO_GAP, NO_GAP)
     both_N: Bools | None = None
     failed: tuple[int, int] = (0, 0)
     dropped: int = 0
@@ -81,6 +83,11 @@ class Pair:
         if self.independent:
             return (None,)
         return (self.cluster_N,) if self.crossed is None else (self.cluster_N, self.crossed.code_N)
+
+    @property
+    def lone(self) -> int:
+        """Rows that both models answered and one of them has no measurement for."""
+        return self.unmeasured[0].count + self.unmeasured[1].count
 
     @property
     def carried(self) -> tuple[Bools, ...]:
@@ -142,7 +149,8 @@ class Rows:
             longest=(self._longest(models[0]), self._longest(models[-1])),
             crossed=table.crossed,
         )
-        return measured(_covered(pair, [table.status[name] for name in models], policy))
+        statuses = [table.status[name] for name in models]
+        return measured(_covered(replace(pair, unmeasured=_unmeasured(pair, statuses)), statuses, policy))
 
     def _longest(self, model: str) -> float | None:
         told = self._question.facts.get(model, {}).get(LONGEST, "")
@@ -233,17 +241,32 @@ def _gap(pair: Pair, other_NK: Floats, lacks_N: Bools, other_there_N: Bools) -> 
     return Gap(count=int(lacks_N.sum()), other=max(told, key=lambda one: one.p, default=None))
 
 
+def _unmeasured(pair: Pair, statuses: Sequence[NDArray[np.uint8]]) -> tuple[Gap, Gap]:
+    """Answers without a measurement that the other model has one for, where every row is measured by itself."""
+    if pair.base_NK is None or not pair.metric.row_by_row:
+        return NO_GAP, NO_GAP
+    sides = (pair.ours_NK, pair.base_NK)
+    has = [carries(side) & (status != ABSENT) for side, status in zip(sides, statuses, strict=True)]
+    lacks = [~carries(side) & (status == ANSWERED) for side, status in zip(sides, statuses, strict=True)]
+
+    def gap(mine: int, other: int) -> Gap:
+        lone_N = lacks[mine] & has[other]
+        return _gap(pair, sides[other], lone_N, has[other] & (lone_N | has[mine]))
+
+    return gap(0, 1), gap(1, 0)
+
+
 def measured(pair: Pair) -> Pair:
     """Without the units that carry no measurement: a quantile or a score has no place for a row of weight 0.
 
-    Sums may hold a row that only one model has a measurement for; a row that neither has is no example of anything.
+    Nor has a comparison a place for a row that only one model measured (prices of other rows are other prices). The
+    sums of a corpus may hold one (a row with nothing to count); a row that neither has is no example of anything.
     Where a model has no measurement at all there is no value: 0 would be invented.
     """
     sides = pair.carried
     if not all(side.any() for side in sides):
         return kept(pair, np.zeros(len(pair), dtype=np.bool_))
-    both = pair.metric.kind in ("quantile", "rank")
-    carried: Bools = np.asarray(np.logical_and.reduce(sides) if both else np.logical_or.reduce(sides))
+    carried: Bools = np.asarray(np.logical_and.reduce(sides) if pair.metric.row_by_row else np.logical_or.reduce(sides))
     return pair if carried.all() else kept(pair, carried)
 
 

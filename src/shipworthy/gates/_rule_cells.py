@@ -6,7 +6,7 @@ from math import ceil
 import numpy as np
 
 from shipworthy.gates._compare import Comparison
-from shipworthy.gates._coverage import diluted, missing_refused, uneven_refused
+from shipworthy.gates._coverage import diluted, missing_refused, uneven_refused, unmeasured_refused
 from shipworthy.gates._load import other_load
 from shipworthy.gates.question import CENSUS, Question, Rule
 from shipworthy.records import Outcome
@@ -100,6 +100,8 @@ def _compared_only(question: Question, rule: Rule) -> str | None:
 
 def withheld(question: Question, rule: Rule, comparison: Comparison, index: int, *, passes: bool) -> str | None:
     """Why gaps keep a cell from being judged, None where they do not: the coverage policy comes before every rule."""
+    if (lone := unmeasured_refused(question, comparison)) is not None:
+        return lone
     if not comparison.pair.missing:
         return None
     if question.decisions.missing == "fail":

@@ -9,9 +9,9 @@ from msgspec import structs
 
 from shipworthy import records
 from shipworthy.gates._compare import Comparison
-from shipworthy.gates._coverage import counted, counted_as, lacking, uneven
+from shipworthy.gates._coverage import counted, counted_as, lacking, uneven, unmeasured, unmeasured_uneven
 from shipworthy.gates._load import other_load
-from shipworthy.gates._pairs import carries
+from shipworthy.gates._pairs import Pair, carries
 from shipworthy.gates._rule_cells import Cell, Judged
 from shipworthy.gates.question import Question
 from shipworthy.records import ANSWERED, Evidence
@@ -187,10 +187,16 @@ def _about(question: Question, comparison: Comparison) -> Iterator[Notice]:
         yield _notice("missing_examples", text, pair.missing, metric)
         for told in uneven(question, comparison):
             yield _notice("uneven_gaps", f"{metric}: {told}", pair.missing, metric)
-    unmeasured = pair.dropped - (pair.missing if question.decisions.missing != "wrong" else 0)
+    if (lone := unmeasured(question, comparison)) is not None:
+        yield _notice(
+            "missing_examples", f"{metric}: {lone} (policy `{question.decisions.missing}`)", pair.lone, metric
+        )
+        for told in unmeasured_uneven(question, comparison):
+            yield _notice("uneven_gaps", f"{metric}: {told}", pair.lone, metric)
+    weightless = pair.dropped - (pair.missing if question.decisions.missing != "wrong" else 0)
     failed = pair.failed[0] + pair.failed[1]
-    if (pair.metric.survivorship and failed) or (pair.metric.kind in ("quantile", "rank") and unmeasured > 0):
-        count = max(failed, unmeasured)
+    if (pair.metric.survivorship and failed) or (_takes(pair) and weightless > 0):
+        count = max(failed, weightless)
         text = f"{metric} is over successes only: {count:,} answers carry no weight"
         yield _notice("survivorship", text, count, metric)
     elif pair.metric.unit in ("s", "ms") and failed:
@@ -211,6 +217,11 @@ def _about(question: Question, comparison: Comparison) -> Iterator[Notice]:
         words = f"{changed} example{'' if changed == 1 else 's'} only"
         text = f"{metric}: {question.candidate} and {comparison.baseline} differ on {words}"
         yield _notice("few_discordant", text, changed, metric)
+
+
+def _takes(pair: Pair) -> bool:
+    """Whether it says what an answer takes or ranks answers: rows without weight are answers that nobody measured."""
+    return pair.metric.kind in ("quantile", "rank") or pair.metric.per_answer
 
 
 def _small_slices(cells: Sequence[Cell]) -> Iterator[Notice]:

@@ -19,14 +19,27 @@ def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is not JSON")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse)
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys stand once: of two values under one key, nobody says which is meant (RFC 8259, 4)."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("a key stands twice")
+    return made
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse, object_pairs_hook=_once)
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.S)
+_BEGINS = re.compile(
+    r"""\{\s*(?:["'/]|[A-Za-z_$][\w$-]*\s*:|$)|\[\s*(?:["'/{\[\d-]|(?:true|false|null)\b|$)""",
+)
 
 
 def parsed(text: str, where: Where) -> Any:
     """The JSON value in the text, else NOTHING.
 
     "whole": the text is JSON. "fenced": or one Markdown code fence around it. "anywhere": or the first object or list
-    that can be read in it. NaN and Infinity are not JSON (RFC 8259); a nesting too deep to read is not either.
+    that can be read in it, not a part of one that is broken or cut off. NaN and Infinity are not JSON (RFC 8259), nor
+    is an object that holds a key twice, nor a nesting too deep to read.
     """
     value = _whole(text)
     if value is NOTHING and where != "whole":
@@ -44,7 +57,7 @@ def unfenced(text: str) -> str:
 
 def _whole(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return json.loads(text, parse_constant=_refuse, object_pairs_hook=_once)
     except (ValueError, RecursionError):
         return NOTHING
 
@@ -59,8 +72,27 @@ def _first(text: str) -> Any:
         try:
             return _DECODER.raw_decode(text, position)[0]
         except (ValueError, RecursionError):
-            continue
+            if begins(text, position):
+                end = closed_at(text, position)
+                if end is None:
+                    return NOTHING
+                position = end
     return NOTHING
+
+
+def begins(text: str, start: int) -> bool:
+    """Whether the bracket at `start` opens an object or a list, well formed or not, rather than an aside."""
+    return _BEGINS.match(text, start) is not None
+
+
+def closed_at(text: str, start: int) -> int | None:
+    """Where the bracket at `start` is closed; None: the text ends before."""
+    depth = 0
+    for token in _BRACKETS.finditer(text, start):
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token[0], 0)
+        if depth == 0 and token[0] in "}]":
+            return token.start()
+    return None
 
 
 def equal(one: Any, other: Any) -> bool:

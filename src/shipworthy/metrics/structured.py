@@ -15,7 +15,7 @@ In = Annotated[
     Where,
     Meta(
         description="Where the JSON may stand: the `whole` answer, also in one Markdown code fence (`fenced`), "
-        "or the first object or list `anywhere` in it."
+        "or the first object or list `anywhere` in it (no part of one that is broken or cut off)."
     ),
 ]
 
@@ -41,7 +41,7 @@ def json_valid(options: JsonValidOptions) -> Metric:
         better="higher",
         kind="binary",
         observe=options.observe,
-        source="RFC 8259 (NaN and Infinity are refused)",
+        source="RFC 8259 (NaN, Infinity and a key that stands twice are refused)",
     )
 
 

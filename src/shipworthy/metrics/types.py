@@ -63,6 +63,8 @@ class Metric:
         summarize_rows: for kind "rank": (N, K) counts, (B, N) weights (whole numbers, single precision) -> (B,)
             values, so that a bootstrap is one call.
         survivorship: failed answers carry no weight here; whoever prints the value must warn (code `survivorship`).
+        per_answer: for kind "corpus": each answer is measured by itself (cost, tokens), so an answer without weight is
+            one that nobody measured, and two models are compared on the rows that both measured (see `row_by_row`).
         costliest: for kind "corpus": (N, K) counts, tokens that an answer can have (None: nobody said) -> (M, K) counts
             of the answers that cost most: one that runs on so long, and an empty one; None: none stands out.
         noise: for kind "corpus": (..., K) sums -> (...,) the value that a perfect model has by chance, where that
@@ -87,6 +89,7 @@ class Metric:
     requires: frozenset[str] = field(default_factory=frozenset)
     summarize_rows: Callable[[Floats, Weights], Floats] | None = None
     survivorship: bool = False
+    per_answer: bool = False
     failure_of: Callable[[Example], tuple[float, ...]] | None = None
     bounds: tuple[float, float] | None = None
     compared_only: str = ""
@@ -97,6 +100,11 @@ class Metric:
     def span(self) -> tuple[float, float]:
         """The smallest and the largest value that it can have; infinite where nothing says."""
         return self.bounds or _SPANS.get(self.unit, (-math.inf, math.inf))
+
+    @property
+    def row_by_row(self) -> bool:
+        """Whether a row without weight lacks a measurement; in other sums it may be a row with nothing to count."""
+        return self.kind != "corpus" or self.per_answer
 
     def counts(self, example: Example, response: Response | None) -> tuple[float, ...]:
         """K counts of one response, whatever became of it; None is an answer that never came."""

@@ -4,7 +4,7 @@ A failed answer is never a fast, short or cheap one. Latency: a failure counts a
 told otherwise, so that p95 shows it as soon as more than 5 % fail; a quantile does not care how large the number is.
 Tokens and money: a failed answer has no price that could stand for it, so it carries no weight and the metric says
 `survivorship`, unless `failure` names what it shall count as. An answer whose server reported nothing carries no
-weight either.
+weight either: two models are compared on the rows that both measured, and those that only one measured are gaps.
 """
 
 from typing import Annotated, Literal
@@ -151,6 +151,7 @@ def tokens_per_second() -> Metric:
         unit="tokens/s",
         better="higher",
         kind="corpus",
+        per_answer=True,
         observe=_written,
         summarize=mean_of,
         failure=UNMEASURED,
@@ -221,6 +222,7 @@ def energy() -> Metric:
         unit="J",
         better="lower",
         kind="corpus",
+        per_answer=True,
         observe=_joules,
         failure=UNMEASURED,
         survivorship=True,
@@ -250,6 +252,7 @@ def _mean(name: str, unit: str, margin: float, failure: float | None, observe: o
         unit=unit,
         better="lower",
         kind="corpus",  # a ratio: answers without a measurement carry no weight
+        per_answer=True,
         observe=observe,  # type: ignore[arg-type]
         failure=_weighed(failure),
         survivorship=failure is None,

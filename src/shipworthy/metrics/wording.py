@@ -32,6 +32,7 @@ def length(options: LengthOptions) -> Metric:
         unit=options.count,
         better=options.better,
         kind="corpus",  # a failed answer has no length, so it carries no weight
+        per_answer=True,
         observe=options.observe,
         failure=(0.0, 0.0),
         survivorship=True,

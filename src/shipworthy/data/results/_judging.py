@@ -50,6 +50,7 @@ def metric_of(long: Long, name: str, values: Floats, query: Query) -> Metric:
             unit="usd" if name in ("cost", "cost_usd", "price") else "tokens",
             better=better,
             kind="corpus" if long.failed_R.any() else "mean",
+            per_answer=True,
             observe=not_observed,
             failure=UNMEASURED,
             survivorship=True,

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from shipworthy.metrics._json import unfenced
+from shipworthy.metrics._json import begins, closed_at, unfenced
 
 Choice = Literal["first", "second", "tie"]
 Read = TypeVar("Read")
@@ -127,7 +127,8 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_Object, parse_constant=_constant)
 
 def _objects(text: str) -> tuple[list[Pairs], str]:
     """The outermost JSON objects of a text, and the text without them and without JSON lists of objects."""
-    found, rest, position = [], [], 0
+    found: list[Pairs] = []
+    rest, position = [], 0
     for _ in range(_MOST_OBJECTS):
         match = _OPENS.search(text, position)
         if match is None:
@@ -136,6 +137,8 @@ def _objects(text: str) -> tuple[list[Pairs], str]:
         try:
             value, position = _DECODER.raw_decode(text, match.start())
         except (ValueError, RecursionError):
+            if begins(text, match.start()) and closed_at(text, match.start()) is None:
+                return found, "".join(rest)  # cut off: what stands inside is a part of what was never said
             position = match.end()
             rest.append(match[0])
             continue

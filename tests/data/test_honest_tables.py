@@ -6,6 +6,7 @@ import pytest
 
 from shipworthy.data.results import Query, Results, read
 from shipworthy.errors import BadInput
+from shipworthy.records import ANSWERED, FAILED
 
 ASK = {"candidate": "new", "baseline": "old"}
 
@@ -95,3 +96,120 @@ def test_a_column_without_a_name_is_called_what_it_is(tmp_path: Path) -> None:
     said = _refused(tmp_path, _wide((1, 0), (0, 1), head=",new,old"))
     assert "'Unnamed: 0' is the first column, without a name (a pandas index?)" in said
     assert len(_read(tmp_path, _wide((1, 0), (0, 1), head=",new,old"), id_columns=("Unnamed: 0",)).evidence) == 1
+
+
+# --- margins ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "margin"),
+    [
+        ("accuracy", (100, 0), 2.0),
+        ("accuracy", (1, 0), 0.02),
+        ("rougeL", (41.5, 20.0), 2.0),
+        ("cost", (0.01, 0.02), 0.001),
+        ("latency_s", (1.5, 2.5), 0.2),
+        ("latency_ms", (1500, 2500), 200.0),
+        ("output_tokens", (120, 250), 10.0),
+        ("bleu", (31.0, 20.0), 1.0),
+        ("bleu", (0.31, 0.20), 0.01),
+        ("perplexity", (12.0, 20.0), 0.1),
+    ],
+)
+def test_a_margin_that_nobody_named_is_the_metrics_own(
+    tmp_path: Path, metric: str, values: tuple[float, float], margin: float
+) -> None:
+    found = _read(tmp_path, _wide(values, values[::-1]), metric=metric)
+    assert found.metrics[metric].margin == pytest.approx(margin)
+
+
+def test_a_side_column_of_cost_is_watched_at_its_own_margin(tmp_path: Path) -> None:
+    rows = "0,new,1,0.01\n0,old,1,0.001\n1,new,1,0.01\n1,old,1,0.001\n"
+    found = _read(tmp_path, {"t.csv": f"example_id,model,value,cost\n{rows}"})
+    assert "cost" not in found.primary
+    assert found.metrics["cost"].margin == 0.001
+
+
+# --- repeats and errors ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("column", ["trial", "run", "epoch", "Attempt", "seed"])
+@pytest.mark.parametrize("cells", [("0", "1"), ("a", "b")])
+def test_a_trial_in_the_id_is_no_example_of_its_own(tmp_path: Path, column: str, cells: tuple[str, str]) -> None:
+    if column == "seed" and cells == ("a", "b"):
+        cells = ("7", "8")
+    rows = "".join(f"{at},{cell},1,0\n" for at in range(3) for cell in cells)
+    found = _read(tmp_path, {"t.csv": f"example_id,{column},new,old\n{rows}"}, id_columns=("example_id", column))
+    one = found.evidence[0]
+    assert len(one.example_N) == 6
+    assert len(set(one.cluster_N.tolist())) == 3
+    assert set(one.example_N) == {"0", "1", "2"}
+
+
+def test_parts_of_an_id_that_are_no_trials_name_examples(tmp_path: Path) -> None:
+    files = {"t.csv": "task,item,new,old\na,0,1,0\na,1,1,0\nb,0,1,0\n"}
+    assert len(set(_read(tmp_path, files, id_columns=("task", "item")).evidence[0].cluster_N.tolist())) == 3
+
+
+@pytest.mark.parametrize("said", ["timeout", "true", "1"])
+def test_an_error_counts_though_a_value_stands_beside_it(tmp_path: Path, said: str) -> None:
+    rows = f"0,new,1,{said}\n0,old,1,\n1,new,1,\n1,old,1,\n"
+    found = _read(tmp_path, {"t.csv": f"example_id,model,value,error\n{rows}"})
+    assert found.evidence[0].status["new"].tolist() == [FAILED, ANSWERED]
+    note = next(one for one in found.warnings if one.code == "error_with_value")
+    assert note.message.startswith("1 rows hold an error and a value, first at")
+    assert "t.csv:2" in note.message
+
+
+@pytest.mark.parametrize("said", ["false", "None", "0", "nan"])
+def test_no_error_is_none(tmp_path: Path, said: str) -> None:
+    rows = f"0,new,1,{said}\n0,old,1,{said}\n"
+    found = _read(tmp_path, {"t.csv": f"example_id,model,value,error\n{rows}"})
+    assert found.evidence[0].status["new"].tolist() == [ANSWERED]
+
+
+def test_a_column_of_error_rates_can_be_judged(tmp_path: Path) -> None:
+    found = _read(tmp_path, {"t.csv": "example_id,model,error\n0,new,0.5\n0,old,0.25\n"}, metric="error")
+    assert found.evidence[0].counts["new", "error"][0, 0] == 0.5
+
+
+def test_an_error_of_a_wide_table_has_no_owner(tmp_path: Path) -> None:
+    files = {"t.csv": "example_id,new,old,error\n0,1,0,\n1,0,1,timeout\n"}
+    assert "t.csv:3: this row holds an error, and nothing says whose" in _refused(tmp_path, files)
+
+
+# --- what the names of columns say -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "metric", "better"),
+    [
+        ("wer_new", "wer_old", "wer", "lower"),
+        ("latency_new", "latency_old", "latency", "lower"),
+        ("new_accuracy", "old_accuracy", "accuracy", "higher"),
+        ("gpt4.ft.error_rate", "gpt4.error_rate", "error_rate", "lower"),
+        ("llama-8b toxicity", "qwen-7b toxicity", "toxicity", "lower"),
+    ],
+)
+def test_the_names_of_the_columns_say_what_they_hold(
+    tmp_path: Path, new: str, old: str, metric: str, better: str
+) -> None:
+    files = _wide((0.25, 0.5), (0.5, 0.25), head=f"example_id,{new},{old}")
+    found = _read(tmp_path, files, candidate=new, baseline=old)
+    assert found.primary == (metric,)
+    assert found.metrics[metric].better == better
+    assert "metric_by_columns" in {one.code for one in found.warnings}
+
+
+def test_a_metric_of_unknown_direction_in_the_columns_names_is_asked_for(tmp_path: Path) -> None:
+    files = _wide((0.25, 0.5), head="example_id,refusal_rate_new,refusal_rate_old")
+    ask = {"candidate": "refusal_rate_new", "baseline": "refusal_rate_old"}
+    assert "which direction of 'refusal_rate' is better" in _refused(tmp_path, files, **ask)
+
+
+@pytest.mark.parametrize(
+    ("new", "old"), [("model_a", "model_b"), ("new", "old"), ("gpt-4o-mini", "gpt-4o"), ("qwen-7b", "llama-7b")]
+)
+def test_names_of_models_name_no_metric(tmp_path: Path, new: str, old: str) -> None:
+    files = _wide((0.25, 0.5), (0.5, 0.25), head=f"example_id,{new},{old}")
+    assert _read(tmp_path, files, candidate=new, baseline=old).primary == ("value",)

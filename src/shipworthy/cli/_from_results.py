@@ -19,7 +19,6 @@ from shipworthy.metrics.types import Metric
 from shipworthy.records import ANSWERED, FAILED, Evidence
 
 _HARD = 3
-_SHARE = 0.02
 
 
 def take(asked: Asked) -> Taken:
@@ -200,11 +199,19 @@ class _Writer:
         )
         return float(values.min()), float(max(values.max(), values.min() + 1))
 
+    def _own_value(self, name: str) -> float:
+        """The baseline's mean."""
+        one = next(one for one, names in self._evidence.values() if name in names)
+        base = self._found.baseline
+        return float(one.counts[base, name][one.status[base] == ANSWERED, 0].mean())
+
     def _gate(self, name: str, at: int, slices: tuple[str, ...]) -> str:
-        low, high = self._limits(name)
-        margin = _SHARE if self.metrics[name].unit == "share" else float(f"{_SHARE * (high - low):.2g}")
+        margin, own = self.metrics[name].margin, self._own_value(name)
         text = f"  - metric: {scalar(self._keys[name])}\n    baseline: {scalar(self._models[self._found.baseline])}"
-        text += f"\n    margin: {margin:g}                  # may lose at most this much"
+        if abs(own) > margin:
+            text += f"\n    margin: {margin:g}                  # may lose at most this much"
+        else:
+            text += f"\n    # margin: ?  the default {margin:g} is as large as the baseline's own {own:.3g}; say yours"
         if at >= _HARD:
             text += "\n    level: soft                   # the first three metrics block; the others ask"
         if at == 0 and slices:

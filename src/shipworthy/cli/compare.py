@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 HELP = "judge results you already have, no protocol needed"
 SEED = 20_240_229
-DEFAULT_MARGIN = 0.02
 ALPHA = 0.05
 
 
@@ -30,8 +29,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--margin",
         type=_margin,
-        default=DEFAULT_MARGIN,
-        help="what may be lost at most: 0.02, '2 points' of a share, 5%% of the baseline (default 0.02)",
+        help="what may be lost at most: 0.02, '2 points' of a share, 5%% of the baseline (default: the metric's own, "
+        "0.02 of a share, 2 points in percent, 0.2 s, 0.001 usd, 10 tokens)",
     )
     parser.add_argument(
         "--better",

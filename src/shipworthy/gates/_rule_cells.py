@@ -71,6 +71,7 @@ def cell_of(question: Question, rule: Rule, comparison: Comparison, index: int, 
     refused = None if census else found.refused[index] or _compared_only(question, rule)
     passes = same or _passes(rule, comparison, index, census=census)
     refused = other_load(question, rule) or withheld(question, rule, comparison, index, passes=passes) or refused
+    refused = refused or (margin_too_wide(rule, comparison, index) if passes and name is None else None)
     return Cell(
         rule=rule,
         comparison=comparison,
@@ -82,6 +83,21 @@ def cell_of(question: Question, rule: Rule, comparison: Comparison, index: int, 
         p_fail=1.0 if same else _p_fail(rule, comparison, index, census=census),
         passes=refused is None and passes,
         needed_to_gate=needed,
+    )
+
+
+def margin_too_wide(rule: Rule, comparison: Comparison, index: int) -> str | None:
+    """Why a default margin lets nothing be said of a candidate that looks worse: the margin is as large as all that
+    the baseline has, so a candidate that doubles its errors, or loses every success, would pass."""
+    found = comparison.contrast
+    if not rule.defaulted or found.base is None or found.gain is None or not found.gain.value_S[index] < 0:
+        return None
+    value = float(found.base.value_S[index])
+    if not 0 <= value <= rule.limit:
+        return None
+    return (
+        f"the default margin {rule.limit:g} is as large as {rule.baseline}'s own {value:.3g}, so it would let any such "
+        "loss pass; declare what may be lost (margin, --margin)"
     )
 
 

@@ -82,7 +82,7 @@ class Rule:
 
     `slice_margin`: what a slice may lose, or by how much it may miss an absolute limit. `slice_reach`: the distance
     from an absolute limit that a slice must be able to show before it gates. `relative`: `limit` and `slice_margin`
-    are shares of the baseline's value.
+    are shares of the baseline's value. `defaulted`: nobody said the margin, it is the metric's own.
     """
 
     name: str
@@ -96,6 +96,7 @@ class Rule:
     slice_margin: float = 0.05
     slice_reach: float = 0.05
     relative: bool = False
+    defaulted: bool = False
     require_absent: tuple[str, ...] = ()
 
     @property
@@ -173,6 +174,7 @@ def _rule(question: Question, spec: GateSpec) -> Rule:
         slice_margin=_slice_margin(spec, metric),
         slice_reach=SLICE_MARGINS * metric.margin,
         relative=relative,
+        defaulted=kind == "non_inferior" and spec.margin is None,
         require_absent=spec.require_absent,
     )
 

@@ -7,7 +7,9 @@ import numpy as np
 
 from shipworthy import records
 from shipworthy.data.results._direction import better_of
+from shipworthy.data.results._kinds import USD, is_price, time_of
 from shipworthy.data.results._long import Long
+from shipworthy.data.results._margins import own_margin
 from shipworthy.data.results._query import Query
 from shipworthy.errors import MissingEvidence
 from shipworthy.metrics.types import Floats, Metric
@@ -16,21 +18,6 @@ from shipworthy.records import Direction, Example, Response
 
 FAILURE_S = 3600.0
 """A failed answer is never a fast one: as in a run it counts as an hour (a quantile asks only that it be slow)."""
-_TIMES = re.compile(
-    r"^(?:latency|duration|response_time|total_time|runtime|elapsed|first_token|ttft|time_to_first_token)"
-    r"(?:_p(?P<percent>\d\d))?(?:_(?P<unit>s|sec|secs|seconds|ms))?$"
-)
-_PRICES = ("cost", "cost_usd", "price", "tokens", "output_tokens", "input_tokens", "total_tokens", "completion_tokens")
-
-
-def is_time(name: str) -> bool:
-    """Whether a metric of this name is the time that an answer took."""
-    return _TIMES.match(name.lower()) is not None
-
-
-def is_price(name: str) -> bool:
-    """Whether a metric of this name is what an answer cost: of one that failed there is none."""
-    return name.lower() in _PRICES
 
 
 def metric_of(long: Long, name: str, values: Floats, query: Query) -> Metric:
@@ -40,20 +27,21 @@ def metric_of(long: Long, name: str, values: Floats, query: Query) -> Metric:
     """
     asked = {} if name in long.extras else query.better
     better = better_of(name, long.better or {}, asked, long.where)
-    if (time := _TIMES.match(name.lower())) is not None:
+    if (time := time_of(name)) is not None:
         return _time(long, name, time, better)
     within = bool(((values >= 0) & (values <= 1)).all())
     binary = within and bool(np.isin(values, (0.0, 1.0)).all())
     if is_price(name):
         return Metric(
             name=name,
-            unit="usd" if name in ("cost", "cost_usd", "price") else "tokens",
+            unit="usd" if name.lower() in USD else "tokens",
             better=better,
             kind="corpus" if long.failed_R.any() else "mean",
             per_answer=True,
             observe=not_observed,
             failure=UNMEASURED,
             survivorship=True,
+            margin=own_margin(name, "usd" if name.lower() in USD else "tokens", 0.0),
             source=long.where,
         )
     worst = min(0.0, float(values.min())) if better == "higher" else float(values.max(initial=1.0 if within else 0.0))
@@ -65,6 +53,7 @@ def metric_of(long: Long, name: str, values: Floats, query: Query) -> Metric:
         observe=not_observed,
         failure=(worst, 1.0),
         source=long.where,
+        margin=own_margin(name, "share" if within else "points", float(values.max(initial=0.0))),
     )
 
 
@@ -79,6 +68,7 @@ def _time(long: Long, name: str, time: re.Match[str], better: Direction) -> Metr
         failure=(FAILURE_S * (1000 if unit == "ms" else 1), 1.0),
         quantile=int(time["percent"]) / 100 if time["percent"] and int(time["percent"]) else 0.95,
         source=long.where,
+        margin=own_margin(name, unit, 0.0),
     )
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from shipworthy.data.results._direction import bare
-from shipworthy.data.results._judging import is_price, is_time
+from shipworthy.data.results._kinds import is_price, is_time
 from shipworthy.errors import BadInput
 from shipworthy.metrics.types import Floats
 

@@ -6,13 +6,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from shipworthy import records
 from shipworthy.data.results import _table
+from shipworthy.data.results._column_names import measured
 from shipworthy.data.results._formats import Format
 from shipworthy.data.results._inputs import same_input
-from shipworthy.data.results._judging import is_price, is_time
 from shipworthy.data.results._logs import called
 from shipworthy.data.results._long import Long, Texts, coded, concatenate, texts
 from shipworthy.data.results._query import Query, known
+from shipworthy.data.results._seeds import seeds, split
 from shipworthy.data.results._table import Table
 from shipworthy.errors import BadInput
 
@@ -63,10 +65,10 @@ def _tidy(table: Table, query: Query, model_R: Texts) -> Long:
     rows = np.flatnonzero(mine_R)
     if metric_code_R is None:
         metric_code_R = np.zeros(table.n, dtype=np.int64)
-    failed_R = _failed(table, rows)
+    failed_R = _failed(table, rows) if column != "error" else np.zeros(len(rows), dtype=np.bool_)
     value_R = _value(table, column, rows)
-    if is_time(_named(query, column)) or is_price(_named(query, column)):  # a failed answer is neither fast nor cheap
-        value_R = np.where(failed_R, np.nan, value_R)
+    scored = np.flatnonzero(failed_R & ~np.isnan(value_R))
+    value_R = np.where(failed_R, np.nan, value_R)  # an error is no answer, whatever default stands beside it
     long = Long(
         source="tidy table",
         where=str(table.path),
@@ -75,15 +77,16 @@ def _tidy(table: Table, query: Query, model_R: Texts) -> Long:
         model_R=code_R[rows],
         metrics=names,
         metric_R=metric_code_R[rows],
-        seed_R=_seeds(table, rows),
+        seed_R=seeds(table, query.id_columns, rows),
         value_R=value_R,
-        failed_R=failed_R & np.isnan(value_R),
+        failed_R=failed_R,
         slices=_slices(table, query, rows),
         place=lambda row: table.place(int(rows[row])),
         cluster_R=_optional(table, query.cluster, rows),
         crossed_R=_optional(table, query.crossed, rows),
         input_R=_first(table, ASKED, rows),
         gold_R=_first(table, GOLD, rows),
+        warnings=_errors_with_values(table, rows[scored]),
     )
     return _with_extras(table, long, rows)
 
@@ -151,15 +154,22 @@ def _wide(table: Table, query: Query) -> Long:
     rows = np.arange(table.n)
     values = [_value(table, model, rows) for model in (query.candidate, query.baseline)]
     example_R, both = _ids(table, query), np.concatenate([rows, rows])
+    if (failed := np.flatnonzero(_failed(table, rows))).size:
+        raise BadInput(
+            "this row holds an error, and nothing says whose; leave the cell of the model that failed empty, or give a "
+            "row a model (columns model, value, error)",
+            where=table.place(int(failed[0])),
+        )
+    told = None if query.metric else measured(query.candidate, query.baseline)
     return Long(
         source="wide table",
         where=str(table.path),
         example_R=example_R[both],
         models=[query.candidate, query.baseline],
         model_R=np.repeat([0, 1], table.n),
-        metrics=[query.metric or "value"],
+        metrics=[query.metric or told or "value"],
         metric_R=np.zeros(2 * table.n, dtype=np.int64),
-        seed_R=_seeds(table, rows)[both],
+        seed_R=seeds(table, query.id_columns, rows)[both],
         value_R=np.concatenate(values),
         failed_R=np.zeros(2 * table.n, dtype=np.bool_),
         slices={column: label_R[both] for column, label_R in _slices(table, query, rows).items()},
@@ -167,7 +177,16 @@ def _wide(table: Table, query: Query) -> Long:
         cluster_R=None if (cluster_R := _optional(table, query.cluster, rows)) is None else cluster_R[both],
         crossed_R=None if (crossed_R := _optional(table, query.crossed, rows)) is None else crossed_R[both],
         input_R=None if (input_R := _first(table, ASKED, rows)) is None else input_R[both],
+        warnings=() if told is None else (_told(told, query),),
     )
+
+
+def _told(metric: str, query: Query) -> records.Warning:
+    message = (
+        f"the columns {query.candidate!r} and {query.baseline!r} were taken to hold {metric}, by their names; --metric "
+        "says it where that is wrong"
+    )
+    return records.Warning(code="metric_by_columns", message=message)
 
 
 # --- columns ---------------------------------------------------------------------------------------------------------
@@ -187,7 +206,7 @@ def _value(table: Table, column: str, rows: NDArray[np.int64]) -> NDArray[np.flo
 
 def _ids(table: Table, query: Query) -> Texts:
     """One text an example: the id column, or several joined by "/" (a "/" inside one becomes "\\/")."""
-    columns = query.id_columns or ("example_id",)
+    columns = split(query.id_columns)[0] or ("example_id",)
     if not query.id_columns and "example_id" not in table.columns:
         shown = ", ".join(table.columns[:60])
         index = f"{_table.NAMELESS}0"
@@ -221,16 +240,6 @@ def _coded(table: Table, column: str, text_R: Texts) -> tuple[list[str], NDArray
     return coded(text_R)
 
 
-def _seeds(table: Table, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    if "seed" not in table.columns:
-        return np.zeros(len(rows), dtype=np.int64)
-    seed_R, state_R = table.numbers("seed")
-    odd = rows[(state_R[rows] != _table.GOOD) | (seed_R[rows] != np.floor(seed_R[rows])) | (abs(seed_R[rows]) > 2**53)]
-    if len(odd):
-        raise BadInput(f"a seed must be a whole number ({len(odd)} are not)", where=table.place(int(odd[0])))
-    return seed_R[rows].astype(np.int64)
-
-
 def _slices(table: Table, query: Query, rows: NDArray[np.int64]) -> dict[str, Texts]:
     return {
         name: table.texts(known("slice column", name, table.columns, str(table.path)))[rows] for name in query.slices
@@ -248,10 +257,29 @@ def _first(table: Table, names: Sequence[str], rows: NDArray[np.int64]) -> Texts
     return table.texts(found[0])[rows] if found else None
 
 
+_NO_ERROR = frozenset(("", "0", "0.0", "false", "none", "null", "nan", "no", "n/a", "na", "[]", "{}", '""', "ok"))
+
+
 def _failed(table: Table, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Rows whose column `error` says that something went wrong; a column of other numbers is a measure, no report."""
     if "error" not in table.columns:
         return np.zeros(len(rows), dtype=np.bool_)
-    return np.array([bool(text) for text in table.texts("error")[rows]], dtype=np.bool_)
+    number_R, state_R = table.numbers("error")
+    numeric = bool(np.isin(state_R, (_table.GOOD, _table.MISSING)).all())
+    if numeric and not np.isin(number_R[state_R == _table.GOOD], (0.0, 1.0)).all():
+        return np.zeros(len(rows), dtype=np.bool_)
+    said = [str(text or "").strip().lower() for text in table.texts("error")[rows]]
+    return np.array([text not in _NO_ERROR for text in said], dtype=np.bool_)
+
+
+def _errors_with_values(table: Table, rows: NDArray[np.int64]) -> tuple[records.Warning, ...]:
+    if not len(rows):
+        return ()
+    message = (
+        f"{len(rows)} rows hold an error and a value, first at {table.place(int(rows[0]))}; each counts as failed, "
+        "the value is not read"
+    )
+    return (records.Warning(code="error_with_value", message=message, count=len(rows)),)
 
 
 FORMAT = Format(
@@ -259,9 +287,9 @@ FORMAT = Format(
     version="JSON lines, a JSON list, CSV, TSV or Parquet; tidy (a row a value) or wide (a column a model)",
     recognised="`model` is a column that is none of the two models (tidy), or both models are columns (wide)",
     direction="the metric's name in our own catalogue, else `--better`",
-    failures="tidy: a row with an `error` and no value; an empty cell is a gap",
+    failures="tidy: a row with an `error`, whatever its value; an empty cell is a gap",
     ties="as the values say; scales of preferences are recognised",
-    repeats="column `seed`; seeds of an example are one cluster",
+    repeats="column `seed`, or `trial`, `run`, `epoch`, ... in `--id`; seeds of an example are one cluster",
     test="tests/data/test_results.py::test_every_form_of_a_table_gives_the_same_evidence",
     read=read,
     asks_for_ids=True,

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from shipworthy.evaluation.side_notes import SideNotes
+from shipworthy.models.recorded import UNRECORDED
 from shipworthy.records import Message, Prompt, Response
 
 
@@ -33,13 +34,12 @@ def told(*responses: Response, asked: str = "big", texts: tuple[str, ...] = ("a"
     [
         ({"finish_reason": "length"}, "answers_cut"),
         ({"finish_reason": "content_filter"}, "answers_filtered"),
-        ({"thoughts": "stripped"}, "reasoning_stripped"),
         ({"stream": "whole"}, "stream_ignored"),
         ({"stream": "unasked"}, "stream_unasked"),
     ],
 )
 def test_each_is_counted(extra: dict[str, Any], code: str) -> None:
-    assert {code: 2} == told(response(0, **extra), response(1), response(2, error="no", **extra))
+    assert {code: 2, "failed_answers": 1} == told(response(0, **extra), response(1), response(2, error="no", **extra))
 
 
 def test_ordinary_answers_say_nothing() -> None:
@@ -88,3 +88,24 @@ def test_a_prompt_that_can_hardly_have_been_read_whole_is_told() -> None:
     assert {} == told(response(input_tokens=180), texts=(long,))
     assert {} == told(response(input_tokens=16), texts=(long[:100] + " " * 2_000,))
     assert {} == told(response(), texts=(long,))
+
+
+def test_thoughts_are_taken_off_answers_and_not_off_failures() -> None:
+    found = told(
+        response(0, thoughts="stripped"), response(1, error="it ends within its thoughts", thoughts="stripped")
+    )
+
+    assert {"reasoning_stripped": 1, "failed_answers": 1} == found
+
+
+def test_failed_answers_are_told_with_their_first_error_and_forgotten_once_answered() -> None:
+    notes = SideNotes({}, prompts("a"))
+    list(notes.through([response(0, error="503"), response(1, error="context length"), response(0)]))
+
+    (warning,) = notes.warnings()
+    assert ("failed_answers", 1, "m") == (warning.code, warning.count, warning.ungated)
+    assert warning.message.endswith("first: 1: context length")
+
+
+def test_a_row_that_a_recording_lacks_is_a_gap_and_no_failure() -> None:
+    assert {} == told(response(0, error="no row", **{UNRECORDED: True}))

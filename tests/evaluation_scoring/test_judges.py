@@ -10,7 +10,7 @@ import pytest
 from shipworthy.errors import BadInput
 from shipworthy.evaluation.scoring import Context, load
 from shipworthy.evaluation.scoring.agreement import agreement, people
-from shipworthy.evaluation.scoring.asking import Judge, fill
+from shipworthy.evaluation.scoring.asking import Judge, fill, score_of
 from shipworthy.evaluation.scoring.pairwise import PairwiseOptions, PairwiseScorer, preference
 from shipworthy.evaluation.scoring.rubric import RubricOptions, RubricScorer
 from shipworthy.evaluation.scoring.verdicts import answers_in, choice_in, number_in
@@ -338,3 +338,19 @@ CUT_OFF = [
 def test_a_part_of_a_verdict_that_was_cut_off_is_no_verdict(text: str) -> None:
     assert number_in(text, low=0, high=10) is None
     assert number_in('In {1, 2, 3 is odd. {"score": 5}', low=0, high=10) == 5
+
+
+@pytest.mark.parametrize("ended", ["length", "max_tokens", "content_filter"])
+def test_a_verdict_that_was_cut_is_none(ended: str) -> None:
+    cut = Response(
+        example_id="k", dataset="judged", model="j", text="[[1]] would be harsh, so", extra={"finish_reason": ended}
+    )
+    whole = Response(example_id="k", dataset="judged", model="j", text="[[1]]", extra={"finish_reason": "stop"})
+
+    def read(text: str) -> tuple[float | None, tuple[float, ...]]:
+        score = number_in(text, low=1, high=10)
+        return score, (0.0 if score is None else score, 1.0)
+
+    found = [score_of("k", one, name="score", read=read) for one in (cut, whole)]
+    assert ["unparsed_verdict", None] == [one.note for one in found]
+    assert f"finish_reason {ended}" in found[0].detail["why"]

@@ -9,15 +9,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from shipworthy import records
+from shipworthy.models.endings import CUT, FILTERED
+from shipworthy.models.recorded import UNRECORDED
 from shipworthy.records import Prompt, Response
 
 Unit = tuple[str, str, str, int]
 """(model, dataset, example id, seed)."""
-_CUT = frozenset(("length", "max_tokens", "MAX_TOKENS", "model_length"))
-_FILTERED = frozenset(("content_filter", "SAFETY", "PROHIBITED_CONTENT"))
 MOST_LETTERS = 8
 """More letters than this to a token of the prompt, and the endpoint has hardly read all of it."""
 _LONG = 200
+_ERROR = 200
 _SAME_WITH = re.compile(r"([-@:_](\d{4}(-?\d\d(-?\d\d)?)?|latest|preview))*(\.gguf)?")
 """What may stand behind a model's name without making it another model: a date, a file's ending."""
 _SHOWN = 3
@@ -25,6 +26,7 @@ _SHOWN = 3
 SAID: Mapping[str, str] = {
     "answers_cut": "were cut at their longest (finish_reason length), so that a beginning was scored or nothing; raise "
     "max_tokens in its sampling",
+    "failed_answers": "errored and count as failures; as a baseline it is not beaten by them alone",
     "answers_filtered": "were filtered by what serves it (finish_reason content_filter)",
     "prompts_cut": "were given to fewer tokens of the prompt than its letters need: what serves it may cut prompts "
     "silently; raise its context length",
@@ -48,6 +50,7 @@ class SideNotes:
         self._asked = asked
         self._letters = {(one.dataset, one.example_id): _letters(one) for one in prompts} if asked else {}
         self._codes: dict[Unit, list[str]] = {}
+        self._errors: dict[Unit, str] = {}
         self._names: dict[str, dict[Unit, str]] = {model: {} for model in asked}
 
     def through(self, responses: Iterable[Response]) -> Iterator[Response]:
@@ -60,14 +63,25 @@ class SideNotes:
         """One warning a code and model, with its count."""
         counted = Counter((code, unit[0]) for unit, codes in self._codes.items() for code in codes)
         found = [
-            records.Warning(code=code, message=f"{count} answers of {model} {SAID[code]}", count=count, ungated=model)
+            records.Warning(code=code, message=self._told(code, model, count), count=count, ungated=model)
             for (code, model), count in sorted(counted.items())
         ]
         return found + [told for model in self._names for told in self._other_models(model)]
 
+    def _told(self, code: str, model: str, count: int) -> str:
+        said = f"{count} answers of {model} {SAID[code]}"
+        if code != "failed_answers":
+            return said
+        unit, error = next((unit, error) for unit, error in self._errors.items() if unit[0] == model)
+        return f"{said}; first: {unit[2]}: {error[:_ERROR]}"
+
     def _note(self, response: Response) -> None:
         unit = (response.model, response.dataset, response.example_id, response.seed)
         codes = list(self._codes_of(response))
+        if "failed_answers" in codes:
+            self._errors[unit] = response.error or ""
+        else:
+            self._errors.pop(unit, None)
         if codes:
             self._codes[unit] = codes
         else:
@@ -78,12 +92,14 @@ class SideNotes:
 
     def _codes_of(self, response: Response) -> Iterator[str]:
         extra = response.extra
+        if response.error is not None and extra.get(UNRECORDED) is not True:
+            yield "failed_answers"
         ended = extra.get("finish_reason")
-        if ended in _CUT:
+        if ended in CUT:
             yield "answers_cut"
-        if ended in _FILTERED:
+        if ended in FILTERED:
             yield "answers_filtered"
-        if extra.get("thoughts") == "stripped":
+        if extra.get("thoughts") == "stripped" and response.text is not None:
             yield "reasoning_stripped"
         yield from _streamed(extra.get("stream"))
         letters = self._letters.get((response.dataset, response.example_id), 0)

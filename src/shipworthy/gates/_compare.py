@@ -11,10 +11,11 @@ from shipworthy.gates._cells import Cells, cells_of
 from shipworthy.gates._contrast import Contrast
 from shipworthy.gates._generators import Generators
 from shipworthy.gates._means import binary_alone, binary_pair, clustered
-from shipworthy.gates._pairs import NO_GAP, Pair, Rows, kept
+from shipworthy.gates._pairs import NO_GAP, Pair, Rows
 from shipworthy.gates._relative import relative_to_baseline
 from shipworthy.gates._resampled import corpus, quantiles, rank
 from shipworthy.gates._unpaired import against_published
+from shipworthy.gates._unsettled import against, in_favour, without_lost
 from shipworthy.gates.question import Question, Rule
 
 
@@ -22,7 +23,9 @@ from shipworthy.gates.question import Question, Rule
 class Comparison:
     """The rows of a metric for the candidate and one baseline (None: alone), and what they came to.
 
-    `strict`: the same without the rows where a gap of the baseline counts as a tie, which dilute a loss; None: no such.
+    `strict`: the same as hard on the candidate as what is unsettled allows: without the rows that the baseline lacks
+    or failed on, and with every unread verdict against the candidate; None: nothing is unsettled.
+    `lenient`: the same with every unread verdict in its favour; None: all were read.
     `arms`: rows of the candidate and of the baseline, where nothing is paired.
     """
 
@@ -31,14 +34,22 @@ class Comparison:
     pair: Pair
     contrast: Contrast
     strict: Contrast | None = None
+    lenient: Contrast | None = None
     arms: tuple[int, int] | None = None
 
     def strictly(self, index: int) -> "tuple[Comparison, int] | None":
-        """The same cell without those rows; None where nothing is left of it, or there are none."""
+        """The same cell read against the candidate; None where nothing is left of it, or nothing is unsettled."""
+        return self._as(self.strict, index)
+
+    def leniently(self, index: int) -> "tuple[Comparison, int] | None":
+        """The same cell read in the candidate's favour; None where every verdict was read."""
+        return self._as(self.lenient, index)
+
+    def _as(self, other: Contrast | None, index: int) -> "tuple[Comparison, int] | None":
         name = self.contrast.names[index]
-        if self.strict is None or name not in self.strict.names:
+        if other is None or name not in other.names:
             return None
-        return replace(self, contrast=self.strict, strict=None), self.strict.names.index(name)
+        return replace(self, contrast=other, strict=None, lenient=None), other.names.index(name)
 
 
 def contrast(pair: Pair, columns: Sequence[str], *, alpha: float, draws: int, rng: np.random.Generator) -> Contrast:
@@ -118,12 +129,22 @@ def _compare(
         return _arms(question, rows, metric, baseline, columns, rng)
     pair = rows.pair(metric, None if published else baseline, decisions.missing)
     own = () if published else columns
-    found = (contrast if published else judged)(pair, own, alpha=decisions.alpha, draws=decisions.draws, rng=rng)
-    if published and baseline is not None:
-        found = against_published(found, pair, question.published[baseline][metric], decisions.alpha)
-    there = kept(pair, pair.both_N) if pair.both_N is not None else None
-    strict = judged(there, own, alpha=decisions.alpha, draws=decisions.draws, rng=rng) if there is not None else None
-    return Comparison(metric=metric, baseline=baseline, pair=pair, contrast=found, strict=strict)
+
+    def contrasted(rows_: Pair) -> Contrast:
+        found = (contrast if published else judged)(rows_, own, alpha=decisions.alpha, draws=decisions.draws, rng=rng)
+        if not published or baseline is None:
+            return found
+        return against_published(found, rows_, question.published[baseline][metric], decisions.alpha)
+
+    found, hard, easy = contrasted(pair), against(pair), in_favour(pair)
+    return Comparison(
+        metric=metric,
+        baseline=baseline,
+        pair=pair,
+        contrast=found,
+        strict=None if hard is None else contrasted(hard),
+        lenient=None if easy is None else contrasted(easy),
+    )
 
 
 def _arms(
@@ -132,10 +153,43 @@ def _arms(
     """Two arms of different rows: each estimated alone, then set against the other."""
     decisions = question.decisions
     ours, base = (rows.pair(metric, None, "common", model) for model in (question.candidate, baseline))
-    alone = [contrast(pair, columns, alpha=decisions.alpha, draws=decisions.draws, rng=rng) for pair in (ours, base)]
-    found = two_arms(alone[0], alone[1], (ours, base), decisions.alpha, question.split)
-    seen = replace(ours, missing=0, gaps=(NO_GAP, NO_GAP), dropped=0, failed=(ours.failed[0], base.failed[0]))
-    return Comparison(metric=metric, baseline=baseline, pair=seen, contrast=found, arms=(len(ours), len(base)))
+
+    def contrasted(mine: Pair, theirs: Pair, dealt: float | None = None) -> Contrast:
+        alone = [
+            contrast(one, columns, alpha=decisions.alpha, draws=decisions.draws, rng=rng) for one in (mine, theirs)
+        ]
+        return two_arms(alone[0], alone[1], (mine, theirs), decisions.alpha, dealt)
+
+    found = contrasted(ours, base, question.split)
+    unread = ours.unread is not None or base.unread is not None
+    unsettled = unread or base.lost_N is not None
+    hard = without_lost(in_favour(base) or base)
+    return Comparison(
+        metric=metric,
+        baseline=baseline,
+        pair=_of_both(ours, base),
+        contrast=found,
+        strict=contrasted(against(ours) or ours, hard) if unsettled and len(hard) else None,
+        lenient=contrasted(in_favour(ours) or ours, against(base) or base) if unread else None,
+        arms=(len(ours), len(base)),
+    )
+
+
+def _of_both(ours: Pair, base: Pair) -> Pair:
+    """The candidate's arm, with what is to be told of both."""
+    sides = [one.unread for one in (ours, base)]
+    mine, theirs = ((one.counts[0], one.shares[0]) if one else (0, 0.0) for one in sides)
+    some = sides[0] or sides[1]
+    return replace(
+        ours,
+        missing=0,
+        gaps=(NO_GAP, NO_GAP),
+        dropped=0,
+        failed=(ours.failed[0], base.failed[0]),
+        bare=(ours.bare[0], base.bare[0]),
+        lost_N=base.lost_N,
+        unread=None if some is None else replace(some, counts=(mine[0], theirs[0]), shares=(mine[1], theirs[1])),
+    )
 
 
 def _weigh_one(pair: Pair) -> bool:

@@ -5,6 +5,7 @@ What counts as what is decided in `_pairs`; this is what is said of it, once, fo
 
 from shipworthy.gates._compare import Comparison
 from shipworthy.gates._pairs import Gap
+from shipworthy.gates._unsettled import HALF, lost_unevenly
 from shipworthy.gates.question import Question
 
 
@@ -58,13 +59,69 @@ def uneven_refused(question: Question, comparison: Comparison) -> str | None:
     return f"{told[0]}; complete the rows" if told else None
 
 
-def diluted(comparison: Comparison) -> str:
-    """Under the policy `wrong`: the gate holds only because rows without a baseline count as no difference."""
-    base = comparison.pair.gaps[1].count
+def diluted(question: Question, comparison: Comparison) -> str:
+    """The gate holds only because of rows that say nothing: gaps and failures of the baseline, unread verdicts."""
+    pair, baseline = comparison.pair, comparison.baseline
+    told = []
+    if pair.both_N is not None:
+        told.append(
+            f"it would hold only because {counted(comparison, pair.gaps[1].count)} without a row of {baseline} count "
+            f"as ties; on those that {baseline} has it is not shown"
+        )
+    if lost := _lost(comparison):
+        told.append(
+            f"it would hold only because {lost:,} failed answers of {baseline} count as its errors; on those that "
+            f"{baseline} answered it is not shown"
+        )
+    if unread := _unread(question, comparison):
+        told.append(f"{unread}; read against {question.candidate}, it is not shown")
+    return ", and ".join(told)
+
+
+def lost_refused(question: Question, comparison: Comparison) -> str | None:
+    """Where the baseline failed on what is harder or easier than the rest, the rows that are left are another test."""
+    found = lost_unevenly(comparison.pair) if comparison.arms is None else None
+    if found is None or not found.uneven:
+        return None
     return (
-        f"it would hold only because {counted(comparison, base)} without a row of {comparison.baseline} count as ties; "
-        f"on those that {comparison.baseline} has it is not shown"
+        f"the {_lost(comparison):,} failed answers of {comparison.baseline} follow difficulty: {comparison.metric} of "
+        f"{question.candidate} is {found.lacking:.3g} there and {found.there:.3g} elsewhere (p={found.p:.1g}); ask "
+        f"{comparison.baseline} again"
     )
+
+
+def unread_refused(question: Question, comparison: Comparison) -> str | None:
+    """A judge that could not be read on more than half of a model's answers has judged nothing."""
+    unread = comparison.pair.unread
+    if unread is None or max(unread.shares) <= HALF:
+        return None
+    return (
+        f"{_unread(question, comparison)}, more than half: see what the judge says, and mend its prompt or max_tokens"
+    )
+
+
+def undecided(question: Question, comparison: Comparison) -> str:
+    """The gate fails only because of verdicts that could not be read."""
+    return f"{_unread(question, comparison)}; read in favour of {question.candidate}, it is not shown to fail"
+
+
+def _unread(question: Question, comparison: Comparison) -> str:
+    unread = comparison.pair.unread
+    counts = (0, 0) if unread is None else unread.counts
+    names = (question.candidate, comparison.baseline)
+    told = [
+        f"{count:,} verdicts of the judge on {name}'s answers"
+        for count, name in zip(counts, names, strict=True)
+        if count
+    ]
+    return f"{' and '.join(told)} could not be read" if told else ""
+
+
+def _lost(comparison: Comparison) -> int:
+    """How many failed answers of the baseline count as its errors."""
+    there = comparison.baseline is not None and comparison.pair.lost_N is not None
+    paired = comparison.pair.base_NK is not None or comparison.arms is not None
+    return comparison.pair.failed[1] if there and paired else 0
 
 
 def uneven(question: Question, comparison: Comparison, *, ours: bool = True) -> list[str]:
@@ -88,6 +145,18 @@ def _uneven(gap: Gap, lacks: str, other: str, comparison: Comparison) -> str:
 
 
 def counted_as(question: Question, comparison: Comparison) -> str:
+    """What failures, unread verdicts and gaps were counted as, and whom that favours; empty where there are none."""
+    told = [gaps_counted_as(question, comparison)]
+    if lost := _lost(comparison):
+        told.append(
+            f"{lost:,} failed answers of {comparison.baseline} count as its errors, and nothing passes by them alone"
+        )
+    if unread := _unread(question, comparison):
+        told.append(unread)
+    return "; ".join(one for one in told if one)
+
+
+def gaps_counted_as(question: Question, comparison: Comparison) -> str:
     """What the gaps were counted as, and whom that favours; empty without gaps or under `fail`."""
     policy, (mine, theirs) = question.decisions.missing, comparison.pair.gaps
     ours, base = question.candidate, comparison.baseline

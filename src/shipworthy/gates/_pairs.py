@@ -31,8 +31,20 @@ class Gap:
 
 
 NO_GAP = Gap(count=0)
+_TIMED = ("s", "ms", "usd", "tokens")
 LONGEST = "longest answer"
 """The fact that says how many tokens a model's answer can have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """(N,) the answers of the candidate and of the baseline whose verdict could not be read, their number before any
+    row was left out, and their share of the answers of each."""
+
+    ours_N: Bools
+    base_N: Bools
+    counts: tuple[int, int]
+    shares: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +64,10 @@ class Pair:
         gaps: the gaps of (candidate, baseline), before the policy dealt with them.
         unmeasured: rows that (candidate, baseline) answered without a measurement, where the other model has one.
         both_N: under the policy `wrong`, which rows the baseline really has; None where it has all of them.
+        lost_N: (N,) units on which the baseline (of a model alone: the model) failed, where that counts as an error;
+            None where there is none.
+        unread: units whose verdict could not be read; None where there is none.
+        bare: answers of (candidate, baseline) that came and carry no measurement.
         failed: how many units of (candidate, baseline) errored or never came; they count as failures.
         longest: tokens that an answer of (candidate, baseline) can have at most; None: nobody said.
         dropped: units left out under the policy "common" or because neither model has a measurement there.
@@ -69,6 +85,9 @@ class Pair:
     gaps: tuple[Gap, Gap] = (NO_GAP, NO_GAP)
     unmeasured: tuple[Gap, Gap] = (NO_GAP, NO_GAP)
     both_N: Bools | None = None
+    lost_N: Bools | None = None
+    unread: Unread | None = None
+    bare: tuple[int, int] = (0, 0)
     failed: tuple[int, int] = (0, 0)
     dropped: int = 0
     longest: tuple[float | None, float | None] = (None, None)
@@ -149,8 +168,8 @@ class Rows:
             longest=(self._longest(models[0]), self._longest(models[-1])),
             crossed=table.crossed,
         )
-        statuses = [table.status[name] for name in models]
-        return measured(_covered(replace(pair, unmeasured=_unmeasured(pair, statuses)), statuses, policy))
+        seen, statuses = _seen(pair, table, models), [table.status[name] for name in models]
+        return measured(_covered(replace(seen, unmeasured=_unmeasured(seen, statuses)), statuses, policy))
 
     def _longest(self, model: str) -> float | None:
         told = self._question.facts.get(model, {}).get(LONGEST, "")
@@ -176,6 +195,61 @@ def codes(names: Sequence[str]) -> list[int]:
     return [known.setdefault(name, len(known)) for name in names]
 
 
+def _seen(pair: Pair, table: Evidence, models: Sequence[str]) -> Pair:
+    """The pair with what says nothing of a model marked: failed answers of the baseline, unread verdicts."""
+    metric = pair.metric
+    answered = [np.asarray(table.status[name] == ANSWERED, dtype=np.bool_) for name in models]
+    lost_N = table.status[models[-1]] == FAILED if _failures_matter(metric) else None
+    filtered_N = _measured_for_nobody(pair, table)
+    bare = [int((at & ~side & ~filtered_N).sum()) for at, side in zip(answered, pair.carried, strict=True)]
+    marked = replace(
+        pair,
+        lost_N=np.asarray(lost_N) if lost_N is not None and lost_N.any() else None,
+        bare=(bare[0], bare[1] if len(bare) > 1 else 0),
+    )
+    return _with_unread(marked, answered, filtered_N)
+
+
+def _measured_for_nobody(pair: Pair, table: Evidence) -> Bools:
+    """(N,): units that a condition of the metric leaves out, so that they weigh nothing for any model."""
+    if pair.metric.failure_of is None:
+        return np.zeros(len(pair), dtype=np.bool_)
+    sides = [carries(counts) for (_, metric), counts in table.counts.items() if metric == pair.metric.name]
+    return np.asarray(~np.logical_or.reduce([*sides, *pair.carried]), dtype=np.bool_)
+
+
+def _failures_matter(metric: Metric) -> bool:
+    """Whether a failed answer counts as an error here: seconds and prices have a rule of their own."""
+    return not metric.survivorship and metric.kind != "quantile" and metric.unit not in _TIMED
+
+
+def _with_unread(pair: Pair, answered: Sequence[Bools], filtered_N: Bools) -> Pair:
+    """The pair with unread verdicts filled in: the candidate's as its metric says, the baseline's as ties.
+
+    Args:
+        answered: (N,) of the candidate, and of the baseline: which units have an answer.
+        filtered_N: (N,) units that nobody is measured on.
+    """
+    told = pair.metric.unread
+    if told is None:
+        return pair
+    masks = [np.asarray(at & ~side & ~filtered_N) for at, side in zip(answered, pair.carried, strict=False)]
+    ours_N, base_N = masks[0], masks[1] if len(masks) > 1 else np.zeros(len(pair), dtype=np.bool_)
+    if not ours_N.any() and not base_N.any():
+        return pair
+    ours_NK = put(pair.ours_NK, ours_N, np.array(told))
+    base_NK = None if pair.base_NK is None else put(pair.base_NK, base_N, ours_NK[base_N])
+    there = (float(answered[0].sum()), float(answered[-1].sum()))
+    shares = (ours_N.sum() / max(there[0], 1.0), base_N.sum() / max(there[1], 1.0))
+    unread = Unread(
+        ours_N=ours_N,
+        base_N=base_N,
+        counts=(int(ours_N.sum()), int(base_N.sum())),
+        shares=(float(shares[0]), float(shares[1])),
+    )
+    return replace(pair, ours_NK=ours_NK, base_NK=base_NK, unread=unread)
+
+
 def _failed(table: Evidence, models: Sequence[str]) -> tuple[int, int]:
     counts = [int((table.status[name] == FAILED).sum()) for name in models]
     return counts[0], counts[1] if len(counts) > 1 else 0
@@ -195,7 +269,7 @@ def _covered(pair: Pair, statuses: Sequence[NDArray[np.uint8]], policy: Policy) 
     if pair.base_NK is None:
         return replace(seen, ours_NK=ours)
     both = ~absent[1] if absent[1].any() else None
-    return replace(seen, ours_NK=ours, base_NK=_filled(pair.base_NK, absent[1], ours[absent[1]]), both_N=both)
+    return replace(seen, ours_NK=ours, base_NK=put(pair.base_NK, absent[1], ours[absent[1]]), both_N=both)
 
 
 def _failing(pair: Pair, absent_N: Bools) -> Floats:
@@ -205,7 +279,7 @@ def _failing(pair: Pair, absent_N: Bools) -> Floats:
         an answer do not hold it: counted as nothing, a gap would cost nothing.
     """
     if pair.metric.failure_of is None:
-        return _filled(pair.ours_NK, absent_N, np.array(pair.metric.failure))
+        return put(pair.ours_NK, absent_N, np.array(pair.metric.failure))
     other_NK = pair.ours_NK if pair.base_NK is None else pair.base_NK
     unknown = absent_N & ~carries(pair.ours_NK) & carries(other_NK)
     if unknown.any():
@@ -216,9 +290,10 @@ def _failing(pair: Pair, absent_N: Bools) -> Floats:
     return pair.ours_NK
 
 
-def _filled(counts_NK: Floats, absent_N: Bools, by: Floats) -> Floats:
+def put(counts_NK: Floats, at_N: Bools, by: Floats) -> Floats:
+    """The counts with those of a mask replaced."""
     filled = counts_NK.copy()
-    filled[absent_N] = by
+    filled[at_N] = by
     return filled
 
 
@@ -286,6 +361,10 @@ def kept(pair: Pair, keep_N: Bools) -> Pair:
         example_N=None if pair.example_N is None else pair.example_N[keep_N],
         crossed=None if pair.crossed is None else replace(pair.crossed, code_N=pair.crossed.code_N[keep_N]),
         both_N=None if pair.both_N is None else pair.both_N[keep_N],
+        lost_N=None if pair.lost_N is None else pair.lost_N[keep_N],
+        unread=None
+        if pair.unread is None
+        else replace(pair.unread, ours_N=pair.unread.ours_N[keep_N], base_N=pair.unread.base_N[keep_N]),
         slices=labels,
         dropped=pair.dropped + int((~keep_N).sum()),
     )

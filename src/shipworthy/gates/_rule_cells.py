@@ -6,7 +6,15 @@ from math import ceil
 import numpy as np
 
 from shipworthy.gates._compare import Comparison
-from shipworthy.gates._coverage import diluted, missing_refused, uneven_refused, unmeasured_refused
+from shipworthy.gates._coverage import (
+    diluted,
+    lost_refused,
+    missing_refused,
+    undecided,
+    uneven_refused,
+    unmeasured_refused,
+    unread_refused,
+)
 from shipworthy.gates._load import other_load
 from shipworthy.gates.question import CENSUS, Question, Rule
 from shipworthy.records import Outcome
@@ -70,8 +78,18 @@ def cell_of(question: Question, rule: Rule, comparison: Comparison, index: int, 
     )
     refused = None if census else found.refused[index] or _compared_only(question, rule)
     passes = same or _passes(rule, comparison, index, census=census)
-    refused = other_load(question, rule) or withheld(question, rule, comparison, index, passes=passes) or refused
-    refused = refused or (margin_too_wide(rule, comparison, index) if passes and name is None else None)
+    p_fail = 1.0 if same else _p_fail(rule, comparison, index, census=census)
+    kindly = comparison.leniently(index)
+    p_kindly = p_fail if kindly is None else max(p_fail, _p_fail(rule, *kindly, census=census))
+    refused = (
+        other_load(question, rule)
+        or withheld(question, rule, comparison)
+        or unread_refused(question, comparison)
+        or (_not_read_against(question, rule, comparison, index, census=census) if passes else None)
+        or (undecided(question, comparison) if p_fail <= question.decisions.alpha < p_kindly else None)
+        or refused
+        or (margin_too_wide(rule, comparison, index) if passes and name is None else None)
+    )
     return Cell(
         rule=rule,
         comparison=comparison,
@@ -80,7 +98,7 @@ def cell_of(question: Question, rule: Rule, comparison: Comparison, index: int, 
         census=census,
         gates=name is None or bool(large),
         refused=refused,
-        p_fail=1.0 if same else _p_fail(rule, comparison, index, census=census),
+        p_fail=p_kindly,
         passes=refused is None and passes,
         needed_to_gate=needed,
     )
@@ -114,7 +132,7 @@ def _compared_only(question: Question, rule: Rule) -> str | None:
     return None if measured else question.metrics[rule.metric].compared_only or None
 
 
-def withheld(question: Question, rule: Rule, comparison: Comparison, index: int, *, passes: bool) -> str | None:
+def withheld(question: Question, rule: Rule, comparison: Comparison) -> str | None:
     """Why gaps keep a cell from being judged, None where they do not: the coverage policy comes before every rule."""
     if (lone := unmeasured_refused(question, comparison)) is not None:
         return lone
@@ -124,13 +142,22 @@ def withheld(question: Question, rule: Rule, comparison: Comparison, index: int,
         return missing_refused(comparison)
     if not rule.compares or comparison.baseline is None:
         return None
-    uneven = uneven_refused(question, comparison)
-    if uneven or not passes or comparison.strict is None:
-        return uneven
+    return uneven_refused(question, comparison)
+
+
+def _not_read_against(
+    question: Question, rule: Rule, comparison: Comparison, index: int, *, census: bool
+) -> str | None:
+    """Why a gate that would pass is not judged: it does not where what is unsettled is read against the candidate."""
+    if comparison.strict is None or (comparison.pair.unread is None and not rule.compares):
+        return None
     strictly = comparison.strictly(index)
-    if strictly is not None and strictly[0].contrast.refused[strictly[1]] is None:
-        return None if _passes(rule, *strictly, census=False) else diluted(comparison)
-    return diluted(comparison)
+    fixed = census and not rule.compares
+    if strictly is None or (strictly[0].contrast.refused[strictly[1]] is not None and not fixed):
+        return diluted(question, comparison)
+    if not _passes(rule, *strictly, census=fixed):
+        return diluted(question, comparison)
+    return lost_refused(question, comparison)
 
 
 def _passes(rule: Rule, comparison: Comparison, index: int, *, census: bool) -> bool:

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from shipworthy import records
 from shipworthy.gates._compare import Comparison
-from shipworthy.gates._coverage import counted, counted_as, lacking, uneven, unmeasured, unmeasured_uneven
+from shipworthy.gates._coverage import counted, gaps_counted_as, lacking, uneven, unmeasured, unmeasured_uneven
 from shipworthy.gates._load import other_load
 from shipworthy.gates._pairs import Pair, carries
 from shipworthy.gates._rule_cells import Cell, Judged
@@ -146,6 +146,7 @@ def _identical(question: Question, evidence: Sequence[Evidence]) -> Iterator[Not
 def _same_values(table: Evidence, metric: str, ours: str, other: str) -> tuple[bool, int] | None:
     """Whether the two have the same counts where both answered, and on how many rows; None with too few such rows."""
     both_N = (table.status[ours] == ANSWERED) & (table.status[other] == ANSWERED)
+    both_N = both_N & carries(table.counts[ours, metric]) & carries(table.counts[other, metric])  # none: unread
     if both_N.sum() < min(_TWINS, len(both_N)) or not both_N.any():
         return None
     left, right = table.counts[ours, metric][both_N], table.counts[other, metric][both_N]
@@ -179,7 +180,7 @@ def _about(question: Question, comparison: Comparison) -> Iterator[Notice]:
     pair, found, metric = comparison.pair, comparison.contrast, comparison.metric
     if pair.missing:
         where = f"; most in {pair.missing_where}" if pair.missing_where else ""
-        means = counted_as(question, comparison)
+        means = gaps_counted_as(question, comparison)
         text = (
             f"{metric}: {counted(comparison, pair.missing)} lack a row of {lacking(question, comparison)} "
             f"(policy `{question.decisions.missing}`){where}{'; ' if means else ''}{means}"
@@ -196,9 +197,8 @@ def _about(question: Question, comparison: Comparison) -> Iterator[Notice]:
     weightless = pair.dropped - (pair.missing if question.decisions.missing != "wrong" else 0)
     failed = pair.failed[0] + pair.failed[1]
     if (pair.metric.survivorship and failed) or (_takes(pair) and weightless > 0):
-        count = max(failed, weightless)
-        text = f"{metric} is over successes only: {count:,} answers carry no weight"
-        yield _notice("survivorship", text, count, metric)
+        text = f"{metric} is over what was measured only: {_weightless(question, comparison)}"
+        yield _notice("survivorship", text, max(failed, weightless), metric)
     elif pair.metric.unit in ("s", "ms") and failed:
         text = (
             f"{metric}: {failed:,} answers failed ({pair.failed[0]:,} of {question.candidate}) and count as "
@@ -222,6 +222,17 @@ def _about(question: Question, comparison: Comparison) -> Iterator[Notice]:
 def _takes(pair: Pair) -> bool:
     """Whether it says what an answer takes or ranks answers: rows without weight are answers that nobody measured."""
     return pair.metric.kind in ("quantile", "rank") or pair.metric.per_answer
+
+
+def _weightless(question: Question, comparison: Comparison) -> str:
+    """How many answers of each model carry no weight, by what they are."""
+    pair, told = comparison.pair, []
+    for name, failed, bare in zip((question.candidate, comparison.baseline), pair.failed, pair.bare, strict=True):
+        parts = [f"{failed:,} failed"] if failed and pair.metric.survivorship else []
+        parts += [f"{bare:,} came without a measurement"] if bare else []
+        told += [f"of {name}'s answers {' and '.join(parts)}"] if parts and name is not None else []
+    both = "; an example counts where both have a measurement" if pair.dropped and comparison.baseline else ""
+    return ("; ".join(told) or f"{pair.dropped:,} examples carry no weight") + both
 
 
 def _small_slices(cells: Sequence[Cell]) -> Iterator[Notice]:

@@ -70,6 +70,8 @@ class Metric:
         noise: for kind "corpus": (..., K) sums -> (...,) the value that a perfect model has by chance, where that
             is not 0 and two such values do not cancel (a binned calibration error); None: none.
         compared_only: why an absolute limit on it is not judged (its estimate is biased); "": it is.
+        unread: of a judge's metric: what a candidate's answer counts whose verdict cannot be read (its counts are then
+            zeros, and an unread verdict on a baseline's answer is a tie); None: every answer that came is measured.
         bounds: smallest and largest value that a sample can have; None: as the unit says (see `span`).
 
     Raises: ValueError: the parts contradict one another.
@@ -95,6 +97,7 @@ class Metric:
     compared_only: str = ""
     costliest: Callable[[Floats, float | None], Floats] | None = None
     noise: Callable[[Floats], Floats] | None = None
+    unread: tuple[float, ...] | None = None
 
     @property
     def span(self) -> tuple[float, float]:

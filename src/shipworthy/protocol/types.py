@@ -21,6 +21,7 @@ WARNING_CODES = (
     "constant_output",
     "contradicting_slices",
     "duplicate_examples",
+    "failed_answers",
     "few_clusters",
     "few_discordant",
     "foreign_ids",

@@ -53,7 +53,8 @@ def _losses(finding: Finding, table: Evidence, metric: Metric, candidate: str, m
         return
     ours_N, base_N = metric.summarize(ours_NK), metric.summarize(base_NK)
     loss_N = (base_N - ours_N) * (1 if metric.better == "higher" else -1)
-    loss_N = np.where(_shown(finding, table, candidate, baseline), loss_N, 0.0)
+    measured_N = ours_NK.any(axis=1) & base_NK.any(axis=1)
+    loss_N = np.where(_shown(finding, table, candidate, baseline) & measured_N, loss_N, 0.0)
     seen: set[str] = set()
     for i in np.argsort(-loss_N, kind="stable"):
         example_id = str(table.example_N[i])

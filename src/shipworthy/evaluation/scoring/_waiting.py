@@ -20,6 +20,7 @@ def waiting(
     kind: IntervalKind = "mean",
     failure: tuple[float, ...] = (0.0, 1.0),
     version: str = "1",
+    unread: tuple[float, ...] | None = None,
 ) -> Metric:
     """The Metric of a scorer, counting (score, 1). `check` raises BadInput for an example that cannot be scored."""
 
@@ -39,4 +40,5 @@ def waiting(
         failure=failure,
         source=source,
         version=version,
+        unread=unread,
     )

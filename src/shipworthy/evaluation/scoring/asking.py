@@ -11,6 +11,7 @@ from shipworthy.errors import BadInput
 from shipworthy.evaluation.scoring.types import Context, Counts, Score
 from shipworthy.metrics._answer import is_squad, spoken_of
 from shipworthy.models import Backend
+from shipworthy.models.endings import CUT, FILTERED
 from shipworthy.protocol.types import ModelSpec, NotNegative
 from shipworthy.records import Example, Message, Prompt, Record, Response
 from shipworthy.store import digests
@@ -117,17 +118,28 @@ def score_of(key: str, response: Response, *, name: str, read: Callable[[str], t
     """
     if response.text is None:
         return Score(key=key, error=response.error, cost_usd=response.cost_usd)
-    found, counts = read(response.text)
+    found, counts = read(verdict_text(response))
     detail: dict[str, Any] = {name: found, "said": response.text}
     if found is None:
-        detail["why"] = unread(response.text)
+        detail["why"] = unread(response)
     note = UNPARSED if found is None else None
     return Score(key=key, counts=counts, note=note, detail=detail, cost_usd=response.cost_usd)
 
 
-def unread(said: str) -> str:
-    """Why a verdict could not be read: the end of what the judge said."""
-    return f"the judge said {said.strip()[-_QUOTED:]!r}"
+def verdict_text(response: Response) -> str:
+    """Where the verdict is to be read: a reply that did not end by itself is none, whatever its beginning holds."""
+    return "" if _broken_off(response) else response.text or ""
+
+
+def unread(response: Response) -> str:
+    """Why a verdict could not be read: the end of what the judge said, and that it was cut."""
+    ended = response.extra.get("finish_reason")
+    cut = f" and was cut there (finish_reason {ended}; raise its max_tokens)" if _broken_off(response) else ""
+    return f"the judge said {(response.text or '').strip()[-_QUOTED:]!r}{cut}"
+
+
+def _broken_off(response: Response) -> bool:
+    return response.extra.get("finish_reason") in CUT | FILTERED
 
 
 def fill(template: str, slots: Mapping[str, str]) -> str:

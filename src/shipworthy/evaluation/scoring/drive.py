@@ -8,6 +8,7 @@ from shipworthy import records
 from shipworthy.errors import MissingEvidence
 from shipworthy.evaluation.budget import Purse
 from shipworthy.evaluation.scoring.agreement import Agreement, Raters, agreement
+from shipworthy.evaluation.scoring.asking import UNPARSED
 from shipworthy.evaluation.scoring.catalogue import Loaded
 from shipworthy.evaluation.scoring.log import ScoreLine, ScoreLog
 from shipworthy.evaluation.scoring.types import Counts, Item, Rated, Score
@@ -16,6 +17,8 @@ from shipworthy.records import Example, Response
 from shipworthy.store import digests
 
 Warn = Callable[[records.Warning], None]
+NOT_READ: Counts = (0.0, 0.0)
+"""Counts of an answer whose verdict could not be read: no measurement. The gates say what that may decide."""
 Unit = tuple[str, str, int]
 """(model, example id, seed) within one dataset."""
 
@@ -133,7 +136,7 @@ class _Table:
         for unit, item in self.items.items():
             line = known.get(item.key)
             if line is not None and line.counts is not None:
-                found[unit] = line.counts
+                found[unit] = NOT_READ if line.note == UNPARSED else line.counts
         if self.loaded.pool is not None:
             found = self._pooled(found, seeds)
         return {(unit, self.texts[unit]): one for unit, one in found.items()}

@@ -14,6 +14,7 @@ from shipworthy.evaluation.scoring.asking import (
     column_text,
     conversation,
     unread,
+    verdict_text,
 )
 from shipworthy.evaluation.scoring.rubric import RUBRIC, judges_heavily
 from shipworthy.evaluation.scoring.types import Context, Counts, Item, Kind, Rated, Score
@@ -21,7 +22,7 @@ from shipworthy.evaluation.scoring.verdicts import Choice, choice_in
 from shipworthy.metrics.types import Metric
 from shipworthy.records import Example, Record, Response
 
-VERSION = "2"
+VERSION = "3"
 PROMPT = """You compare the answers of two assistants to a question.
 
 Criteria: {rubric} Neither the order of the answers nor their length may matter.
@@ -40,6 +41,7 @@ Criteria: {rubric} Neither the order of the answers nor their length may matter.
 
 Explain your judgement in one or two sentences. Then give your verdict in double square brackets: [[A]] if answer A is \
 better, [[B]] if answer B is better, [[C]] if they are equally good."""
+_TIE: Counts = (0.5, 1.0)
 _SLOTS = ("rubric", "reference", "question", "first", "second")
 _OURS: Mapping[Choice, float] = {"first": 1.0, "second": 0.0, "tie": 0.5}
 _BACKWARDS: Mapping[Choice, Choice] = {"first": "second", "second": "first", "tie": "tie"}
@@ -159,11 +161,11 @@ def _read(key: str, both: Mapping[str, Response]) -> Score:
     if texts["first"] is None or texts["second"] is None:
         error = both["first"].error or both["second"].error
         return Score(key=key, error=error, cost_usd=cost_usd)
-    as_first, as_second = choice_in(texts["first"]), choice_in(texts["second"])
+    as_first, as_second = (choice_in(verdict_text(both[order])) for order in ("first", "second"))
     score, note = preference(as_first, as_second)
     detail: dict[str, Any] = {"as_first": as_first, "as_second": as_second, "said": texts}
     if note == UNPARSED:
-        detail["why"] = unread(texts["first"] if as_first is None else texts["second"])
+        detail["why"] = unread(both["first"] if as_first is None else both["second"])
     if note == "order_flip":
         detail["why"] = f"the judge preferred the {as_first} answer in both orders"
     return Score(key=key, counts=(score, 1.0), note=note, detail=detail, cost_usd=cost_usd)
@@ -175,6 +177,7 @@ def _metric(options: PairwiseOptions) -> Metric:
         source="Zheng et al. 2023 (LLM-as-a-judge), pairwise comparison in both orders; .5 is a tie",
         check=options.reference_of,
         version=VERSION,
+        unread=_TIE,
     )
 
 

@@ -213,3 +213,47 @@ def test_a_metric_of_unknown_direction_in_the_columns_names_is_asked_for(tmp_pat
 def test_names_of_models_name_no_metric(tmp_path: Path, new: str, old: str) -> None:
     files = _wide((0.25, 0.5), (0.5, 0.25), head=f"example_id,{new},{old}")
     assert _read(tmp_path, files, candidate=new, baseline=old).primary == ("value",)
+
+
+# --- what to do ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cell", "todo"),
+    [
+        ("pass", "write 1 and 0"),
+        ("Yes", "write 1 and 0"),
+        ("89.8%", "without the sign"),
+        ('"0,75"', "a point for the decimal comma"),
+        ('"1,500"', "without the thousands separator"),
+        ("N/A", "leave the cell empty"),
+    ],
+)
+def test_a_cell_that_is_no_number_is_told_what_to_be(tmp_path: Path, cell: str, todo: str) -> None:
+    assert todo in _refused(tmp_path, _wide((cell, 1), (1, 1)))
+
+
+def test_columns_that_differ_in_case_or_blanks_are_told(tmp_path: Path) -> None:
+    files = {"t.csv": "Example_ID,Model,Score\n0,new,1\n0,old,1\n"}
+    assert "rename 'Example_ID' to 'example_id', 'Model' to 'model'" in _refused(tmp_path, files)
+
+
+@pytest.mark.parametrize("head", ["winner", "model_a,model_b,winner"])
+def test_a_table_of_winners_is_told_how_to_become_one(tmp_path: Path, head: str) -> None:
+    files = {"t.csv": f"example_id,{head}\n0,{'x,' * head.count(',')}new\n"}
+    assert "1 to the winner, 0 to the other" in _refused(tmp_path, files)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("0,new,1,acc,1\n0,old,2,acc,1\n", "their examples are the same, their seeds are not (such as 1 and 2)"),
+        ("0,new,1,Accuracy,1\n0,old,1,accuracy,1\n", "'accuracy' is a metric of its own: write both alike"),
+        ("001,new,1,acc,1\n1,old,1,acc,1\n", "such as '001' and '1'; the same numbers, written otherwise"),
+        ("1.0,new,1,acc,1\n1,old,1,acc,1\n", "such as '1.0' and '1'; the same numbers, written otherwise"),
+        ("a,new,1,acc,1\nb,old,1,acc,1\n", "such as 'a' and 'b'; check the ids"),
+        ("0,new,1,acc,1\n0,old,1,acc,1\n0,new,1,em,1\n", "in 'em', which only 'new' has; choose with --metric"),
+    ],
+)
+def test_why_no_example_is_shared_is_told(tmp_path: Path, rows: str, said: str) -> None:
+    assert said in _refused(tmp_path, {"t.csv": f"example_id,model,seed,metric,value\n{rows}"})

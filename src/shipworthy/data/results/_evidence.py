@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from shipworthy import records
 from shipworthy.data._repeats import Clusters, codes, cross, join, normal
+from shipworthy.data.results._apart import apart
 from shipworthy.data.results._direction import NAMELESS, refuse_in_vain
 from shipworthy.data.results._judging import metric_of, opposite_means
 from shipworthy.data.results._long import Long, Texts, coded, texts
@@ -152,7 +153,7 @@ def _units(long: Long, metric: str, pair: Sequence[int], *, unpaired: bool) -> _
     status_MN = np.where(np.isfinite(value_MN), ANSWERED, np.where(failed_MN, FAILED, ABSENT)).astype(np.uint8)
     some_N = np.where(row_MN[0] >= 0, row_MN[0], row_MN[1])
     if not unpaired:
-        _refuse_apart(long, metric, status_MN)
+        _refuse_apart(long, metric, status_MN, row_MN)
     clusters = _clusters(long, some_N)
     return _Units(
         metric=metric,
@@ -191,15 +192,17 @@ def _refuse_twice(long: Long, rows: NDArray[np.int64], key_R: NDArray[np.int64])
     raise BadInput(message, where=long.place(row))
 
 
-def _refuse_apart(long: Long, metric: str, status_MN: NDArray[np.uint8]) -> None:
+def _refuse_apart(long: Long, metric: str, status_MN: NDArray[np.uint8], row_MN: NDArray[np.int64]) -> None:
     here_MN = status_MN != ABSENT
-    if status_MN.shape[1] and metric not in long.extras and not here_MN.all(axis=0).any():
-        counts = f"{here_MN[0].sum()} and {here_MN[1].sum()}"
-        message = (
-            f"compare is paired, and the two models share no example ({counts} examples); check the ids, name the "
-            "column with --id, or say --unpaired where they are two arms of different rows"
-        )
-        raise BadInput(message, where=long.where)
+    if not status_MN.shape[1] or metric in long.extras or here_MN.all(axis=0).any():
+        return
+    sides = [row_N[here_N] for row_N, here_N in zip(row_MN, here_MN, strict=True)]
+    message = (
+        f"compare is paired, and the two models share no example ({len(sides[0])} and {len(sides[1])} examples)"
+        f"{apart(long, metric, sides)}; check the ids, "
+        "name the column with --id, or say --unpaired where they are two arms of different rows"
+    )
+    raise BadInput(message, where=long.where)
 
 
 def _clusters(long: Long, some_N: NDArray[np.int64]) -> Clusters:

@@ -49,8 +49,8 @@ class Unknown(BadInput):
         self.names = names
 
 
-def known(what: str, name: str, names: Iterable[str], where: str) -> str:
-    """`name`, which is one of `names`. Raises: BadInput: it is not; the nearest and the known ones are listed."""
+def known(what: str, name: str, names: Iterable[str], where: str, todo: str = "") -> str:
+    """`name`, which is one of `names`. Raises: BadInput: it is not; the known ones are listed, then `todo`."""
     given = tuple(dict.fromkeys(names))
     listed = sorted(given)
     if name in listed:
@@ -60,4 +60,4 @@ def known(what: str, name: str, names: Iterable[str], where: str) -> str:
     hint = f"did you mean {lowered[near[0]]!r}? " if near else ""
     more = f" and {len(listed) - 60} more" if len(listed) > 60 else ""
     there = f"known: {', '.join(listed[:60])}{more}" if listed else "there is none"
-    raise Unknown(f"no {what} {name!r}; {hint}{there}", where=where, names=given)
+    raise Unknown(f"no {what} {name!r}; {hint}{there}{todo}", where=where, names=given)

@@ -14,6 +14,7 @@ from shipworthy.data.results._inputs import same_input
 from shipworthy.data.results._logs import called
 from shipworthy.data.results._long import Long, Texts, coded, concatenate, texts
 from shipworthy.data.results._query import Query, known
+from shipworthy.data.results._said import about_cell, about_columns
 from shipworthy.data.results._seeds import seeds, split
 from shipworthy.data.results._table import Table
 from shipworthy.errors import BadInput
@@ -150,7 +151,7 @@ def _wide(table: Table, query: Query) -> Long:
     named = {*query.id_columns, *query.slices, query.cluster, query.crossed, "example_id"}
     candidates = [column for column in table.columns if column not in named]
     for role, model in (("candidate", query.candidate), ("baseline", query.baseline)):
-        known(f"{role} column", model, candidates, str(table.path))
+        known(f"{role} column", model, candidates, str(table.path), about_columns(table.columns))
     rows = np.arange(table.n)
     values = [_value(table, model, rows) for model in (query.candidate, query.baseline)]
     example_R, both = _ids(table, query), np.concatenate([rows, rows])
@@ -200,7 +201,8 @@ def _value(table: Table, column: str, rows: NDArray[np.int64]) -> NDArray[np.flo
         if len(bad):
             cell = str(table.texts(column)[bad[0]])[:40]
             count = f" ({len(bad)} such rows)" if len(bad) > 1 else " (1 such row)"
-            raise BadInput(f"{cell!r} in column {column!r} {said}{count}", where=table.place(int(bad[0])))
+            todo = about_cell(cell) if state == _table.NOT_A_NUMBER else ""
+            raise BadInput(f"{cell!r} in column {column!r} {said}{count}{todo}", where=table.place(int(bad[0])))
     return value_R[rows]
 
 
@@ -212,7 +214,8 @@ def _ids(table: Table, query: Query) -> Texts:
         index = f"{_table.NAMELESS}0"
         hint = f"; {index!r} is the first column, without a name (a pandas index?)" if index in table.columns else ""
         raise BadInput(
-            f"no column 'example_id'; name what identifies an example with --id, one of {shown}{hint}",
+            f"no column 'example_id'; name what identifies an example with --id, one of {shown}{hint}"
+            f"{about_columns(table.columns)}",
             where=str(table.path),
         )
     parts = [table.texts(known("id column", column, table.columns, str(table.path))) for column in columns]

@@ -257,3 +257,13 @@ def test_a_table_of_winners_is_told_how_to_become_one(tmp_path: Path, head: str)
 )
 def test_why_no_example_is_shared_is_told(tmp_path: Path, rows: str, said: str) -> None:
     assert said in _refused(tmp_path, {"t.csv": f"example_id,model,seed,metric,value\n{rows}"})
+
+
+def test_two_weeks_of_one_model_are_named_by_their_files(tmp_path: Path) -> None:
+    for week, score in (("week-47", 1), ("week-48", 0)):
+        (tmp_path / f"{week}.csv").write_text(f"example_id,model,accuracy\n0,mine,{score}\n1,mine,1\n")
+    paths = [tmp_path / "week-48.csv", tmp_path / "week-47.csv"]
+    found = read(paths, Query(candidate="week-48", baseline="week-47", metric="accuracy"))
+    assert found.evidence[0].counts["week-48", "accuracy"][:, 0].tolist() == [0.0, 1.0]
+    with pytest.raises(BadInput, match="no model 'week-49'"):
+        read(paths, Query(candidate="week-49", baseline="mine", metric="accuracy"))

@@ -40,10 +40,14 @@ def _read(path: Path, query: Query, *, alone: bool) -> Long:
     table = _table.read(path)
     if not table.n:
         raise BadInput("the table has no rows", where=str(path))
-    if "model" in table.columns and not {query.candidate, query.baseline} <= set(table.columns):
-        return _tidy(table, query, table.texts("model"))
-    if not alone and not {query.candidate, query.baseline} & set(table.columns):
-        names = [path.stem, path.name, str(path), *(folder.name for folder in list(path.parents)[:5])]
+    asked = {query.candidate, query.baseline}
+    names = [path.stem, path.name, str(path), *(folder.name for folder in list(path.parents)[:5])]
+    by_file = not alone and called(query, names) in asked
+    if "model" in table.columns and not asked <= set(table.columns):
+        model_R = table.texts("model")
+        if not by_file or len(found := set(model_R)) > 1 or found & asked:
+            return _tidy(table, query, model_R)
+    if not alone and not asked & set(table.columns):
         return _tidy(table, query, texts([called(query, names)] * table.n))  # a file a model
     return _wide(table, query)
 

@@ -132,6 +132,52 @@ def test_rows_that_a_recording_lacks_are_ruled_by_the_policy(recorded: Path, pol
     assert {"foreign_ids", "missing_examples"} <= {warning.code for warning in verdict.warnings}
 
 
+def renumbered(path: Path, by: int, more: int = 0) -> None:
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines = [{**line, "example_id": line["example_id"] + by} for line in lines]
+    lines += [{"example_id": f"x{at}", "text": "?"} for at in range(more)]
+    path.write_text("\n".join(map(json.dumps, lines)))
+
+
+@pytest.mark.parametrize("start", [0, 1], ids=["rows from 0", "rows without ids"])
+@pytest.mark.parametrize("name", ["new", "old"])
+def test_recorded_ids_that_are_shifted_by_one_are_refused(recorded: Path, start: int, name: str) -> None:
+    rows = recorded.parent / "d.jsonl"
+    if start == 1:
+        plain = [{k: v for k, v in json.loads(line).items() if k != "id"} for line in rows.read_text().splitlines()]
+        rows.write_text("\n".join(map(json.dumps, plain)))
+        for model in ("new", "old"):
+            renumbered(recorded.parent / f"{model}.jsonl", 1)
+    assert "promote" == run(recorded, out=recorded.parent / "right").verdict
+    renumbered(recorded.parent / f"{name}.jsonl", -1 if start else 1)
+
+    with pytest.raises(BadInput, match=f"the answers of {name} seem shifted by one: d counts its rows from {start}"):
+        run(recorded, out=recorded.parent / "run")
+
+
+def test_recorded_ids_that_match_nothing_are_named_where_nothing_lacks(recorded: Path) -> None:
+    renumbered(recorded.parent / "old.jsonl", 0, more=30)
+    verdict = run(recorded, out=recorded.parent / "run")
+    (told,) = [warning for warning in verdict.warnings if warning.code == "foreign_ids"]
+
+    assert ("promote", 30) == (verdict.verdict, told.count)
+    assert "30 recorded ids match no example ('x0', 'x1', 'x2', …)" in told.message
+
+
+@pytest.mark.parametrize(("error", "refused"), [("9", True), ("0.6", True), ("0.05", False)])
+def test_a_standard_error_that_no_share_can_have_is_refused(recorded: Path, error: str, refused: bool) -> None:
+    number = f"{{exact_match: {{value: 0.9, source: a paper, n: 1000, standard_error: {error}}}}}"
+    recorded.write_text(
+        recorded.read_text().replace("models:", f"models:\n  paper: {{role: published, published: {number}}}", 1)
+    )
+
+    if refused:
+        with pytest.raises(BadInput, match=f"{error} cannot be its standard error: .* at most 0.5"):
+            run(recorded, out=recorded.parent / "run")
+    else:
+        assert "promote" == run(recorded, out=recorded.parent / "run").verdict
+
+
 def test_a_baseline_that_lacks_rows_makes_nobody_better(recorded: Path) -> None:
     write_answers(recorded.parent, "old", right=50, answered=5)
     verdict = run(recorded, out=recorded.parent / "run")

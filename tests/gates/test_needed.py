@@ -112,6 +112,23 @@ def test_the_n_of_a_published_mean_share_bounds_its_error(verdict_of: Judge) -> 
     assert ("pass", "welch") == (finding.outcome, finding.method)
 
 
+def test_of_two_published_errors_the_larger_counts_throughout(verdict_of: Judge) -> None:
+    told = {"value": 0.84, "source": "a paper"}
+    both, alone, sharp, n_only = (
+        against_paper(verdict_of, 4000, PublishedNumber(**told, **more))  # type: ignore[arg-type]
+        for more in (
+            {"n": 100_000, "standard_error": 0.05},
+            {"standard_error": 0.05},
+            {"n": 1000, "standard_error": 0.0},
+            {"n": 1000},
+        )
+    )
+
+    assert ("inconclusive", "welch") == (both.outcome, both.method)
+    assert (alone.gain, alone.baseline) == (both.gain, both.baseline)
+    assert (n_only.gain, n_only.method, n_only.outcome) == (sharp.gain, sharp.method, sharp.outcome)
+
+
 def test_an_absolute_gate_plans_with_the_variance_at_its_limit(verdict_of: Judge) -> None:
     gate = GateSpec(metric="accuracy", at_least=0.98)
     right = np.r_[np.ones(990), np.zeros(10)][::2]

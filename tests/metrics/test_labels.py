@@ -106,6 +106,23 @@ def test_what_is_denied_is_not_named(text: str, labels: tuple[str, ...], label: 
     assert label == label_in(text, labels)
 
 
-@pytest.mark.parametrize(("text", "bare"), [(".5", ".5"), (" **Billing**.\n", "billing"), ("-5", "-5"), ("...", "")])
+@pytest.mark.parametrize(("text", "bare"), [(".5", ".5"), (" **Billing**.\n", "billing"), ("-5", "-5"), ("...", "...")])
 def test_without_labels_the_text_itself_is_the_label(text: str, bare: str) -> None:
     assert bare == label_in(text, ())
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "same"),
+    [
+        (".", ",", False), ("?", "!", False), (":)", ":(", False), ("f'", "f", False), ("f", "f'", False),
+        ("''", '"', False), (".", '"."', True), (":)", " :)\n", True), ("f'", "f'.", True), ("f", "'f'", True),
+        ("f", "'f'.", True), ("yes", '"Yes".', True), ("", ".", False),
+    ],
+)  # fmt: skip
+def test_labels_of_punctuation_differ(gold: str, answer: str, same: bool) -> None:
+    assert same == (label_in(gold, ()) == label_in(answer, ()))
+
+
+@pytest.mark.parametrize("label", [".", ",", "?", "!", "a", "a.", "f", "f'", ":)", ":("])
+def test_a_text_that_is_a_label_is_that_label(label: str) -> None:
+    assert label == label_in(label, (".", ",", "?", "!", "a", "a.", "f", "f'", ":)", ":("))

@@ -87,3 +87,12 @@ def test_token_f1_takes_the_best_reference(observe):
 def test_a_broken_pattern_is_refused_before_the_run():
     with pytest.raises(BadInput, match="not a regular expression"):
         metrics.build("em", "exact_match", {"extract": "("})
+
+
+@pytest.mark.parametrize("normalise", ["squad", ["case", "punctuation", "strip"]])
+def test_what_normalises_to_nothing_is_compared_as_it_stands(observe, normalise):
+    options = {"normalise": normalise}
+
+    assert (0.0, 1.0) == observe("exact_match", ".", ",", options)
+    assert (0.0, 1.0) == observe("exact_match", "?", "", options)
+    assert (1.0, 1.0) == observe("exact_match", "?", " ?\n", options)

@@ -127,6 +127,32 @@ def test_arguments_must_be_accepted_ones(observe, text, passes):
     assert (float(passes), 1.0) == observe("tool_call", WANTED, text)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "given", "same"),
+    [
+        ("5", "-5", False), ("15", "1.5", False), ("102", "10/2", False), ("25", "2^5", False),
+        ("2024", "20-24", False), ("1000", "1,000", True), ("-5", " -5 ", True), ("10/2", "10 / 2", True),
+        ("New York", "new-york", True), ("Room 5-A", "room 5a", True), ("15 kg", "1.5 kg", False),
+        ("x = 5", "x = -5", False), ("15", "1 5", False), ("2024/05/06", "2024-05-06", True),
+        ("COVID-19", "covid 19", True), (".5", "5", False), ("2024-05-06", "2024-05-06", True),
+        ("2024-05-06", "2024-0-506", False),
+    ],
+)  # fmt: skip
+def test_numbers_in_texts_keep_their_marks(observe, wanted, given, same):
+    assert (float(same), 1.0) == observe("tool_call", [{"f": {"a": [wanted]}}], f"f(a={given!r})")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "f(a=2, a=1)", "f(a=1, a=1)", '{"name": "f", "arguments": {"a": 2, "a": 1}}',
+        '[{"name": "f", "arguments": "{\\"a\\": 2, \\"a\\": 1}"}]', "f(a={'k': 2, 'k': 1})",
+    ],
+)  # fmt: skip
+def test_an_argument_that_is_given_twice_is_no_argument(observe, text):
+    assert (0.0, 1.0) == observe("tool_call", [{"f": {"a": [1, {"k": [1]}]}}], text)
+
+
 def test_several_calls_come_in_any_order(observe):
     wanted = [{"f": {"a": [1]}}, {"f": {"a": [2]}}]
 

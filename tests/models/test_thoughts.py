@@ -159,3 +159,19 @@ def test_an_unknown_way_to_treat_thoughts_is_bad_input(said: Any, tmp_path: Path
 def test_a_misspelt_option_is_corrected_to_it(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="did you mean 'reasoning'"):
         recorded(tmp_path, {"example_id": "1", "text": "8"}, reasonning="keep")
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("<think>a <think>b</think> 9</think>8", "8"),
+        ("<think>\n<think>a</think>\n<think>b</think>\n7\n</think>\n8", "8"),
+        ("<think>a</think>\n<think>b <think>c</think> d</think>8", "8"),
+        ("<think>a <think> is a tag</think>8", "8"),
+    ],
+)
+def test_thoughts_within_thoughts_are_taken_off_whole(text: str, answer: str) -> None:
+    found = split(text)
+
+    assert found is not None
+    assert answer == found.answer.strip()

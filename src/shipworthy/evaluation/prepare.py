@@ -23,7 +23,7 @@ from shipworthy.evaluation.scoring import Loaded, step
 from shipworthy.evaluation.suites import arrange, equip
 from shipworthy.evaluation.suites.arrange import data_print
 from shipworthy.evaluation.training_data import SETTING, Looked, changed, look
-from shipworthy.gates.limits import impossible, outside
+from shipworthy.gates.limits import error_beyond, impossible, outside
 from shipworthy.metrics.types import Metric
 from shipworthy.models import Backend
 from shipworthy.models.recorded import Recording
@@ -184,6 +184,9 @@ def _refuse_impossible(source: protocol.Source) -> None:
             if (beyond := outside(told.value, metrics_[metric])) is not None:
                 where = source.line_of("models", name, "published", metric, "value")
                 raise ProtocolError(f"{told.value:g} cannot be the published number: {beyond}", where=where)
+            if (beyond := error_beyond(told.standard_error, metrics_[metric])) is not None:
+                where = source.line_of("models", name, "published", metric, "standard_error")
+                raise ProtocolError(f"{told.standard_error:g} cannot be its standard error: {beyond}", where=where)
 
 
 def build_metrics(promised: Protocol) -> dict[str, Metric]:

@@ -13,8 +13,9 @@ def missing_refused(comparison: Comparison) -> str:
     """Under the policy `fail`: nothing is judged while a row lacks."""
     pair = comparison.pair
     where = f" ({pair.missing_where})" if pair.missing_where else ""
+    have = "has" if pair.missing == 1 else "have"
     return (
-        f"{counted(comparison, pair.missing)} have no row for one of the models{where}, and the policy for missing "
+        f"{counted(comparison, pair.missing)} {have} no row for one of the models{where}, and the policy for missing "
         "examples is `fail`; complete them, or choose `wrong` or `common`"
     )
 
@@ -37,7 +38,8 @@ def unmeasured(question: Question, comparison: Comparison) -> str | None:
     parts = [f"{counted(comparison, gap.count)} of {name}" for gap, name in pairs if gap.count]
     if not parts:
         return None
-    return f"{' and '.join(parts)} carry no {comparison.metric}, so only the rows that both measured are compared"
+    carry = "carries" if comparison.pair.lone == 1 else "carry"
+    return f"{' and '.join(parts)} {carry} no {comparison.metric}, so only the rows that both measured are compared"
 
 
 def unmeasured_uneven(question: Question, comparison: Comparison) -> list[str]:

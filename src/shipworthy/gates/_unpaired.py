@@ -19,6 +19,7 @@ def against_published(alone: Contrast, pair: Pair, number: PublishedNumber, alph
     ours = (value, sqrt(variance / n), max(clusters - 1, 1.0))
     published_se = published_error(pair.metric, number)
     rates = pair.metric.kind == "binary" and pair.independent and number.n is not None and 0 <= number.value <= 1
+    rates = rates and published_se == _of_n(pair.metric, number)  # else its own error is the larger one
     sign = 1.0 if pair.metric.better == "higher" else -1.0
 
     def gap_over(limit: float) -> Gap:
@@ -51,12 +52,15 @@ def against_published(alone: Contrast, pair: Pair, number: PublishedNumber, alph
 
 
 def published_error(metric: Metric, number: PublishedNumber) -> float | None:
-    """The standard error that was published, or the one that n examples give a share; None where neither is known.
-
-    A mean of scores between 0 and 1 varies at most as much as answers that are right or wrong (Bhatia & Davis 2000).
+    """The standard error that was published or the one that n examples give a share, the larger of the two; None where
+    neither is known.
     """
-    if number.standard_error is not None:
-        return number.standard_error
+    return max((se for se in (number.standard_error, _of_n(metric, number)) if se is not None), default=None)
+
+
+def _of_n(metric: Metric, number: PublishedNumber) -> float | None:
+    """What n examples say of a share; a mean of scores between 0 and 1 varies at most as much as answers that are right
+    or wrong (Bhatia & Davis 2000)."""
     share = metric.kind == "binary" or (metric.kind == "mean" and metric.unit == "share")
     if share and number.n is not None and 0 <= number.value <= 1:
         return sqrt(number.value * (1 - number.value) / number.n)

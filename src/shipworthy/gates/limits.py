@@ -87,3 +87,12 @@ def _reach(metric: Metric) -> str:
     if high == inf:
         return f"is never below {low:g}"
     return f"{what} in {low:g}..{high:g}"
+
+
+def error_beyond(standard_error: float | None, metric: Metric) -> str | None:
+    """Why no value of the metric can have this standard error: it is at most half of what the values span."""
+    low, high = metric.span
+    most = (high - low) / 2
+    if standard_error is None or standard_error <= most:
+        return None
+    return f"{metric.name} lies between {low:g} and {high:g}, so its standard error is at most {most:g}"

@@ -29,16 +29,19 @@ class _Place(NamedTuple):
 def label_in(text: str, labels: Sequence[str]) -> str | None:
     """The one declared label that the text names.
 
-    Without `labels`: the text itself without surrounding space and punctuation. With them: the label that equals the
-    text, else the only label that is named in it (a label inside a longer one does not count). Case, width (`５`, `Ａ`)
-    and the mark between a label's words (`not_entailment`, "not entailment") are ignored. None: no label or several.
+    Without `labels`: the text itself without surrounding space and punctuation, unless it is nothing else (`.`, `:)`)
+    or the mark is a prime (`f'`). With them: the label that equals the text, else the only label that is named in it
+    (a label inside a longer one does not count). Case, width (`５`, `Ａ`) and the mark between a label's words
+    (`not_entailment`, "not entailment") are ignored. None: no label or several.
     """
     plain = _plain(text)
     bare = _bare(plain).casefold()
     if not labels:
         return bare
-    if (whole := _by_plain_form(tuple(labels)).get(bare)) is not None:
-        return whole
+    known = _by_plain_form(tuple(labels))
+    for form in (plain.strip().casefold(), bare):
+        if (whole := known.get(form)) is not None:
+            return whole
     found = {place.label for place in _places(plain, tuple(labels)) if _names(place)}
     return next(label for label in labels if _key(label) in found) if len(found) == 1 else None
 
@@ -54,8 +57,19 @@ def _plain(text: str) -> str:
 def _bare(text: str) -> str:
     """Without outer space and punctuation; the point of ".5" is part of its number."""
     bare = text.strip().strip(_OUTER).strip()
+    if not bare:
+        return _unquoted(text.strip())
+    prime = re.search(rf"{re.escape(bare)}('+)", text)
+    if prime and bare[-1:].isalnum() and not re.search(rf"['\"]\s*{re.escape(bare)}", text):
+        bare += prime[1]
     at = text.find(bare) if bare else 0
     return text[at - 1] + bare if bare[:1].isdigit() and at and text[at - 1] in ".," else bare
+
+
+def _unquoted(marks: str) -> str:
+    """Punctuation that is the whole label, without a pair of quotes around it."""
+    quoted = len(marks) > 2 and marks[0] == marks[-1] and marks[0] in "'\"`"
+    return marks[1:-1] if quoted else marks
 
 
 def _key(label: str) -> str:

@@ -70,7 +70,8 @@ class ExactMatchOptions(Record):
 
     def _plain(self, text: str) -> str:
         text = self.fold(text)
-        return squad_normalised(text) if self.normalise == "squad" else normalised(text, self.normalise)
+        plain = squad_normalised(text) if self.normalise == "squad" else normalised(text, self.normalise)
+        return plain or text.strip()  # punctuation alone differs: `.` is not `,`
 
 
 def exact_match(options: ExactMatchOptions) -> Metric:

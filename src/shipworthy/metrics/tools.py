@@ -2,7 +2,9 @@
 
 The rules are those of the Berkeley function-calling leaderboard (BFCL) for Python: texts are compared without case,
 spaces and `,./-_*^`; a whole number stands for a float but not the other way round; an argument may be left out where
-"" is among its accepted values; calls of several functions come in any order.
+"" is among its accepted values; calls of several functions come in any order. Beyond BFCL: the numbers in two texts
+(`-5`, `1.5 kg`, `10/2`) must be the same ones, thousands' marks and the marks of a date aside, and a call that gives an
+argument twice is none.
 """
 
 import ast
@@ -73,12 +75,24 @@ def _from_node(node: ast.expr) -> Call:
     if not isinstance(node, ast.Call) or node.args or any(keyword.arg is None for keyword in node.keywords):
         raise ValueError("not a call with named arguments")
     arguments = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in node.keywords}
+    dicts = [one for keyword in node.keywords for one in ast.walk(keyword.value) if isinstance(one, ast.Dict)]
+    if len(arguments) < len(node.keywords) or any(map(_repeats, dicts)):
+        raise ValueError("an argument is given twice")
     return Call(ast.unparse(node.func), arguments)
+
+
+def _repeats(node: ast.Dict) -> bool:
+    keys = [ast.literal_eval(key) for key in node.keys if key is not None]
+    return len(set(keys)) < len(keys)
 
 
 # --- Judging them -----------------------------------------------------------------------------------------------------
 
 _IGNORED = re.compile(r"[ ,./\-_*^]")
+_FIGURE = re.compile(r"(?:(?<![\w)])-|\B\.(?=\d))?\d+(?:[.,/^*:-]+\d+)*")
+_APART = re.compile(r"(?<=\d)\s*([./^*:-])\s*(?=\d)")
+_THOUSANDS = re.compile(r"(?<=\d)[,_ ](?=\d{3}(?!\d))")
+_DATE = re.compile(r"(\d+)([-/.])(\d+)\2(\d+)")
 
 
 def _plain(value: Any) -> Any:
@@ -88,6 +102,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
     return value
+
+
+def _numbers(text: str) -> list[str]:
+    """The numbers of a text with the marks that make them: sign, point, fraction, range; dates in one spelling."""
+    return [_DATE.sub(r"\1-\3-\4", one) for one in _FIGURE.findall(_THOUSANDS.sub("", _APART.sub(r"\1", text)))]
 
 
 def _accepts(accepted: Any, value: Any) -> bool:
@@ -101,7 +120,8 @@ def _accepts(accepted: Any, value: Any) -> bool:
         return accepted is value
     if isinstance(accepted, int | float) and isinstance(value, int | float):
         return accepted == value
-    return type(accepted) is type(value) and bool(_plain(accepted) == _plain(value))
+    same = type(accepted) is type(value) and bool(_plain(accepted) == _plain(value))
+    return same and (not isinstance(value, str) or _numbers(accepted) == _numbers(value))
 
 
 def _accepts_arguments(accepted: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
@@ -201,8 +221,9 @@ def _is(call: Call, name: str, accepted: Mapping[str, Any], schema: Mapping[str,
 def tool_call(options: ToolCallOptions) -> Metric:
     """Share of answers that call the right functions with accepted arguments, compared as syntax trees.
 
-    The reference is a list of `{function: {argument: [accepted, ...]}}`; the answer is Python (`[f(a=1)]`) or JSON
-    (`[{"name": "f", "arguments": {"a": 1}}]`).
+    Texts are compared without case, spaces and `,./-_*^`, the numbers in them with their sign, point and fraction; a
+    call that gives an argument twice is wrong. The reference is a list of `{function: {argument: [accepted, ...]}}`;
+    the answer is Python (`[f(a=1)]`) or JSON (`[{"name": "f", "arguments": {"a": 1}}]`).
     """
     return Metric(
         name="tool_call",

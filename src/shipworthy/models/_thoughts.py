@@ -31,14 +31,19 @@ def split(text: str) -> Split | None:
     thoughts: list[str] = []
     begun: str | None = None
     at = 0
-    for number, tag in enumerate(_TAG.finditer(text)):
-        name, closes = _read(tag)
+    tags = [(tag, *_read(tag)) for tag in _TAG.finditer(text)]
+    within = 0
+    for number, (tag, name, closes) in enumerate(tags):
         if begun is None and not closes:
             before = "".join(said) + text[at : tag.start()]
             if not _begins_a_line(before):
                 continue
             said.append(text[at : tag.start()])
-            begun, at = name, tag.end()
+            begun, at, within = name, tag.end(), 0
+        elif begun == name and not closes:
+            within += 1
+        elif begun == name and within and _ends_later(name, within, tags[number + 1 :]):
+            within -= 1  # the end of a block within the block
         elif closes and (begun == name or (begun is None and number == 0)):
             thoughts.append(text[at : tag.start()])
             begun, at = None, tag.end()
@@ -47,6 +52,16 @@ def split(text: str) -> Split | None:
     (said if begun is None else thoughts).append(text[at:])
     inner = "\n\n".join(filter(None, (thought.strip() for thought in thoughts)))
     return Split("".join(said).lstrip(), inner, unfinished=begun is not None)
+
+
+def _ends_later(name: str, depth: int, tags: list[tuple[re.Match[str], str, bool]]) -> bool:
+    """Whether `depth` open blocks are all closed by the tags that follow: an opening tag may be a mere mention."""
+    for _, other, closes in tags:
+        if other == name:
+            depth += -1 if closes else 1
+            if depth == 0:
+                return True
+    return False
 
 
 def _read(tag: re.Match[str]) -> tuple[str, bool]:

@@ -103,7 +103,8 @@ class RecordedBackend:
     def coverage(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> "Recording":
         """How far the recording and what would be asked overlap; nothing is asked."""
         asked = {prompt.example_id for prompt in prompts}
-        foreign = list(dict.fromkeys(key[1] for key in self._lines if key[1] not in asked))
+        datasets = {None, *(prompt.dataset for prompt in prompts)}
+        foreign = list(dict.fromkeys(key[1] for key in self._lines if key[0] in datasets and key[1] not in asked))
         unused = {seed for _, _, seed in self._lines if seed is not None} - set(seeds)
         lacking = [prompt.example_id for prompt in prompts for seed in seeds if self._find(prompt, seed) is None]
         return Recording(

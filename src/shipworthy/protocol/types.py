@@ -67,7 +67,7 @@ class DatasetSpec(Record):
     path: Annotated[str, Meta(description="The file, relative to the protocol.")]
     role: Annotated[DatasetRole, Meta(description="What the rows are for.")] = "test"
     id: Annotated[
-        str, Meta(description="Column that identifies a row. Rows are numbered where the file has no `id`.")
+        str, Meta(description="Column that identifies a row. Where the file has no `id`, rows are numbered from 1.")
     ] = "id"
     input: Annotated[str, Meta(description="Column with the text that the model is asked.")] = "input"
     messages: Annotated[
@@ -124,9 +124,10 @@ class PublishedNumber(Record):
     value: Annotated[float, Meta(description="The number, in the metric's unit.")]
     source: Annotated[str, Meta(description="Where it was published.")]
     n: Annotated[Annotated[int, Meta(ge=2)] | None, Meta(description="How many examples it stands on.")] = None
-    standard_error: Annotated[NotNegative | None, Meta(description="Its standard error, where it was published.")] = (
-        None
-    )
+    standard_error: Annotated[
+        NotNegative | None,
+        Meta(description="Its standard error, where it was published; beside `n`, the larger error of the two counts."),
+    ] = None
 
 
 class ModelSpec(Record):

@@ -47,7 +47,9 @@ def failing(
     found = [
         _of_metric(by_dataset[one.dataset], metrics[one.metric], candidate, one.baseline_model or "", most)
         for one in _one_a_metric(findings, floor)
-        if metrics[one.metric].unit not in _PRICES and metrics[one.metric].kind not in ("quantile", "rank")
+        if one.metric in metrics  # a limit on training data is a gate without examples
+        and metrics[one.metric].unit not in _PRICES
+        and metrics[one.metric].kind not in ("quantile", "rank")
     ]
     turns = (one for turn in zip_longest(*(rows for rows, _ in found)) for one in turn if one is not None)
     return [one for _, one in zip(range(most), turns, strict=False)], sum(total for _, total in found)

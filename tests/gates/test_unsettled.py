@@ -153,6 +153,21 @@ def test_an_arm_does_not_win_by_failures_of_the_other(verdict_of: Judge) -> None
     assert "failed answers of old" in reasons(verdict)
 
 
+@pytest.mark.parametrize("model", ["new", "old"])
+def test_failures_beside_rows_that_nobody_is_measured_on_are_judged(verdict_of: Judge, model: str) -> None:
+    new, old = (np.stack([np.ones(200), np.ones(200)], axis=1) for _ in range(2))
+    new[0], old[0] = 0, 0
+    failed = {"new": new, "old": old}[model]
+    failed[5] = (0, 1)
+    evidence = make_evidence(
+        {("new", "accuracy"): new, ("old", "accuracy"): old},
+        status={model: np.where(np.arange(200) == 5, FAILED, 0)},
+    )
+    verdict = verdict_of(make_question(GateSpec(metric="accuracy", baseline="old", margin=0.05)), evidence)
+
+    assert 199 == verdict.metrics[0].n
+
+
 # --- What carries no weight -------------------------------------------------------------------------------------------
 
 

@@ -85,7 +85,9 @@ def _difficulty(question: Question, rows: Rows, table: Evidence, metric: str, na
     right_N = (table.counts[question.candidate, metric][:, 0] == good).astype(np.float64)
     every = np.stack([right_N, np.ones(len(right_N))], axis=1)
     ours = rows.pair(metric, None, "wrong")
-    ours = replace(ours, ours_NK=every, cluster_N=table.cluster_N, crossed=table.crossed, slices={})
+    ours = replace(
+        ours, ours_NK=every, cluster_N=table.cluster_N, crossed=table.crossed, slices={}, lost_N=None, unread=None
+    )
     groups = {"solved by all baselines": solved.all(axis=0), "solved by no baseline": ~solved.any(axis=0)}
     return [
         _difficulty_finding(question, table, metric, label, kept(ours, np.asarray(mask & present)))

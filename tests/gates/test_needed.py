@@ -136,3 +136,13 @@ def test_an_absolute_gate_plans_with_the_variance_at_its_limit(verdict_of: Judge
 
     assert ("inconclusive", 500, 0.99) == (finding.outcome, finding.n, pytest.approx(finding.candidate.value))
     assert finding.n_needed is not None and 950 < finding.n_needed < 1150  # 674 by the variance at .99
+
+
+@pytest.mark.parametrize(("limit", "words"), [(1.0, "is 1 point;"), (2.0, "is 2 points;"), (0.5, "is 0.5 points;")])
+def test_one_point_is_no_plural(verdict_of: Judge, limit: float, words: str) -> None:
+    rng = np.random.default_rng(0)
+    evidence = make_evidence({(name, "x"): rng.normal(30, 5, 50) for name in ("new", "old")})
+    metric = make_metric("x", kind="mean", unit="points")
+    finding = verdict_of(make_question(GateSpec(metric="x", baseline="old", margin=limit), metrics=[metric]), evidence)
+
+    assert f"the margin {words}"[:-1] in finding.metrics[0].because.replace(",", ";")

@@ -127,7 +127,10 @@ def _limit(rule: Rule, unit: str) -> str:
     }
     if rule.relative:
         return f"{words[rule.kind]} {plain(100 * rule.limit)}% of {rule.baseline}'s"
-    return f"{words[rule.kind]} {plain(rule.limit)}{_UNITS.get(unit, '')}"
+    named = _UNITS.get(unit, "")
+    if rule.limit == 1 and unit in ("points", "tokens"):
+        named = named.removesuffix("s")
+    return f"{words[rule.kind]} {plain(rule.limit)}{named}"
 
 
 def _tail(judged: Judged, n: int) -> str:

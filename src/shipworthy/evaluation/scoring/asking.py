@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from msgspec import Meta, field, to_builtins
 
 from shipworthy import models
-from shipworthy.errors import BadInput
+from shipworthy.errors import BackendError, BadInput
 from shipworthy.evaluation.scoring.types import Context, Counts, Score
 from shipworthy.metrics._answer import is_squad, spoken_of
 from shipworthy.models import Backend
@@ -99,8 +99,10 @@ class Judge:
         turn = Message(role="user", content="Answer with one word: ready")
         prompt = Prompt(example_id="reach", dataset=_JUDGED, messages=(turn,))
         try:
-            async for _ in self._backend.answer([prompt], seed=0):
-                pass
+            async for said in self._backend.answer([prompt], seed=0):
+                if said.error is not None and said.extra.get("failure") != "rejected":  # of this question alone
+                    where = self._backend.identity["endpoint"]
+                    raise BackendError(f"model {said.model!r} at {where} gives no answers: {said.error}")
         finally:
             await self.close()
 

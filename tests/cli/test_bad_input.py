@@ -151,7 +151,12 @@ _file(
     b'{"example_id":"a","text":"","x":%s}\n' % _DEEP,
 )
 _protocol("an unknown follow-up", "follow_up 'nope'; known", "gates:\n", "follow_ups: {promote: [nope]}\ngates:\n")
-_table("the same model twice", "two different", b"example_id,a,b\n1,1,0\n", "--baseline", "a")
+
+
+@case("the same model twice", "two different")
+def _one_model(folder: Path) -> list[str]:
+    (folder / "results.csv").write_bytes(b"example_id,a,b\n1,1,0\n")
+    return ["compare", "results.csv", "--candidate", "a", "--baseline", "a"]
 
 
 def _endpoint(claim: str, says: str, mode: str) -> None:

@@ -36,6 +36,7 @@ REFERENCES: dict[str, Any] = {
     "json_match": {"a": 1, "b": "ü"},
     "json_fields": {"a": 1, "b": "ü"},
     "assertions": {"contains": "a"},
+    "number_match": "7",
     "tool_call": [{"f": {"a": [1]}}],
 }
 ANSWERS = [

@@ -42,7 +42,9 @@ gates:
 
 
 def protocol_in(folder: Path, model: str) -> Path:
-    rows = [{"id": f"q{at}", "input": f"What is {at} plus 3?", "reference": str(at + 3)} for at in range(11, 41)]
+    rows = [
+        {"id": f"q{at}", "input": f"What is {at} plus 3?", "reference": str(at + 3)} for at in range(11, 131)
+    ]  # fewer show no spread
     (folder / "d.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (folder / "p.yaml").write_text(PROTOCOL.replace("MODEL", model))
     return folder / "p.yaml"
@@ -150,7 +152,7 @@ def _nightly(folder: Path) -> Path:
     asked = [("d", ""), ("typos", ""), ("typos", "~punctuation")]
     answers = [
         {"example_id": f"q{at}{end}", "dataset": name, "text": str(at + 3)}
-        for at in range(11, 41)
+        for at in range(11, 131)
         for name, end in asked
     ]
     (folder / "said.jsonl").write_text("\n".join(map(json.dumps, answers)))

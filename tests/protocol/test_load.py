@@ -176,7 +176,7 @@ WRONG = {
     "an unknown metric": (
         lambda good: good.replace("metric: acc", "metric: ac"),
         "p.yaml:12:13",
-        "did you mean 'accuracy'?",
+        "line 10 declares 'accuracy', which no gate names; one of the two is misspelt",
     ),
     "an unknown dataset": (
         lambda good: good.replace("dataset: tickets", "dataset: ticket"),

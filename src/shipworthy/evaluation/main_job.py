@@ -183,7 +183,7 @@ def _nothing_lost(folder: RunFolder, *, removable: bool, wholly: bool) -> Iterat
     try:
         yield
     except ShipworthyError as error:
-        if any(True for _ in folder.responses()):
+        if any(response.text is not None for response in folder.responses()):
             _note_incomplete(folder)
             raise type(error)(f"{error}; what was answered is kept, {RESUME}") from error
         folder.close()

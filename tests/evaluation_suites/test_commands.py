@@ -44,10 +44,12 @@ follow_ups: {block: [save_failures], promote: []}
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SHIPWORTHY_HOME", str(tmp_path / "home"))
-    rows = [{"id": f"q{at}", "input": f"Which parcel is number {at}?", "reference": f"parcel {at}"} for at in range(30)]
+    rows = [
+        {"id": f"q{at}", "input": f"Which parcel is number {at}?", "reference": f"parcel {at}"} for at in range(120)
+    ]
     (tmp_path / "d.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    for name, right in (("good", 30), ("bad", 10), ("old", 28)):
-        said = [(f"q{at}", f"parcel {at}" if at < right else "?") for at in range(30)]
+    for name, right in (("good", 120), ("bad", 40), ("old", 112)):
+        said = [(f"q{at}", f"parcel {at}" if at < right else "?") for at in range(120)]
         asked = {"golden": said, "night": said, "again": said}
         asked["typos"] = [*said, *((f"{id}~typo", text) for id, text in said)]
         lines = [
@@ -90,7 +92,7 @@ def test_what_was_lost_on_one_day_is_a_case_on_the_next(folder: Path) -> None:
     assert 0 == main(["run", promised(folder, good), "--on", "commit", "--out", "runs/2", "--quiet"])
     with RunFolder.open(Path("runs/2")) as found:
         assert {"gold", "again_ok"} == set(found.manifest.protocol["metrics"])
-        assert 0 < sum(one.dataset == "again" for one in found.examples()) <= 20
+        assert 0 < sum(one.dataset == "again" for one in found.examples()) <= 80
 
 
 def test_a_golden_set_is_compared_across_versions(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,8 +102,8 @@ def test_a_golden_set_is_compared_across_versions(folder: Path, capsys: pytest.C
 
     assert 0 == main(["suite", "history", "one", "two", "--metric", "gold"])
     said = capsys.readouterr().out
-    assert "one: 10 of 30 cases pass\ntwo: 30 of 30 cases pass" in said
-    assert 20 == said.count("FAIL → pass")
+    assert "one: 40 of 120 cases pass\ntwo: 120 of 120 cases pass" in said
+    assert 80 == said.count("FAIL → pass")
 
 
 def test_the_rows_of_a_suite_can_be_written_and_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

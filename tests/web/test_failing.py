@@ -13,7 +13,7 @@ import pytest
 from shipworthy.metrics.types import Metric
 from shipworthy.records import ANSWERED, FAILED, Evidence
 from shipworthy.store import RunFolder
-from shipworthy.web import _collect
+from shipworthy.web import _collect, _diff
 from shipworthy.web._page import Failures
 from shipworthy.web.failing import failing
 from shipworthy.web.report import Page, render_page
@@ -159,3 +159,12 @@ def test_without_script_the_list_still_shows() -> None:
     assert re.search(r'<details class="failure"[^>]*data-labels=[^>]*>', text)
     assert not re.search(r'<details class="failure"[^>]*hidden', text)
     assert re.search(r'<div class="filters"[^>]* hidden>', text)
+
+
+def test_a_page_marks_differing_words_only_while_its_work_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_diff, "_WORK", 300)
+    marker = _diff.Marker()
+    pairs = [marker.marked("one two three four", "one two three five") for _ in range(9)]
+
+    assert [True] * 6 + [False] * 3 == [any(span.differs for span in ours) for ours, _ in pairs]
+    assert {"one two three four"} == {"".join(span.text for span in ours) for ours, _ in pairs}

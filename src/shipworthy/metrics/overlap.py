@@ -161,7 +161,7 @@ class ChrfOptions(Record):
         answer, gold = (line.lower() if self.lowercase else line for line in (text, gold))
         runs = [
             *shared_runs("".join(answer.split()), "".join(gold.split()), self.char_order),
-            *shared_runs(_separated(answer), _separated(gold), self.word_order),
+            *(shared_runs(_separated(answer), _separated(gold), self.word_order) if self.word_order else ()),
         ]
         return tuple(float(count) for got, want, both in runs for count in (got if want else 0, want, both))
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from shipworthy.records import Decision
 from shipworthy.web import _format
-from shipworthy.web._diff import Span, marked
+from shipworthy.web._diff import Marker, Span, marked
 from shipworthy.web._forest import forests
 from shipworthy.web._methods import notes
 from shipworthy.web._page import Answer, Failed, Failure, Page, Regression, answer_of
@@ -85,7 +85,7 @@ def html(page: Page) -> str:
         warnings_folded=warnings_folded,
         notes=notes(page.verdict.metrics),
         longest=_LONGEST_TEXT,
-        failures=[(one, *_side_by_side(one)) for one in page.failures.shown] if page.failures else [],
+        failures=_failures(page.failures.shown) if page.failures else [],
         failures_total=page.failures.total if page.failures else 0,
         filters=_filters(page.failures.shown if page.failures else ()),
         outcomes=_OUTCOMES,
@@ -115,10 +115,15 @@ _OUTCOMES: dict[Failed, str] = {
 }
 
 
-def _side_by_side(failure: Failure) -> tuple[list[_Side], str]:
+def _failures(shown: Sequence[Failure]) -> list[tuple[Failure, list[_Side], str]]:
+    marker = Marker()
+    return [(one, *_side_by_side(one, marker)) for one in shown]
+
+
+def _side_by_side(failure: Failure, marker: Marker) -> tuple[list[_Side], str]:
     """Candidate and, where there is one, baseline, differing words marked; and the labels it is filtered by."""
     answers = [failure.candidate, *([failure.baseline] if failure.baseline else [])]
-    spans = marked(*map(_said, answers)) if len(answers) == 2 else ((Span(_said(answers[0]), differs=False),),)
+    spans = marker.marked(*map(_said, answers)) if len(answers) == 2 else ((Span(_said(answers[0]), differs=False),),)
     sides = [
         _Side(answer, _format.quantity(answer.score, failure.unit) if answer.score is not None else "none", span, 0)
         for answer, span in zip(answers, spans, strict=True)

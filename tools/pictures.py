@@ -145,13 +145,14 @@ def unanswered() -> Picture:
     gone = w.table({"accuracy": (new, old)}, absent=absent)
     rows = [
         _gain(w.table({"accuracy": (new, old)}), "every answer given", rng),
-        _gain(gone, "half of the wrong missing, left out", rng, missing="common"),
         _gain(gone, "half of the wrong missing, count as wrong", rng, missing="wrong"),
     ]
+    left_out = _gain(gone, "half of the wrong missing, left out", rng, missing="common")
     caption = (
         f"Two equal models on 500 rows; then the candidate gives no answer to {int(absent.sum())} rows that it would "
-        f"get wrong. Judged on what is left its gain reads {_value(rows[1]):+.3f} instead of {_value(rows[0]):+.3f}; "
-        f"counted as wrong, nothing changes. By default a run with missing rows is not judged at all."
+        f"get wrong. Counted as wrong, nothing changes. Left out, it would read {_value(left_out):+.3f} instead of "
+        f"{_value(rows[0]):+.3f}, and is not judged: the gaps follow difficulty. By default a run with missing rows is "
+        f"not judged at all."
     )
     return Picture(forest(rows, "Unanswered rows", "unanswered"), caption)
 

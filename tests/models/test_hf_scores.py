@@ -14,8 +14,8 @@ from shipworthy.models._likelihood import Sequel
 pytestmark = pytest.mark.train
 torch = pytest.importorskip("torch")
 
-TOLERANCE = {"float32": 1e-4, "bfloat16": 0.1}
-"""Nats a token. bfloat16 has eight bits: a logit of 20 is rounded by up to 1/16."""
+TOLERANCE = {"float32": 1e-4, "bfloat16": 0.2}
+"""Nats a token. bfloat16 has eight bits: a logit of 20 is rounded by up to 1/16, in either of the two passes."""
 TOKEN = st.integers(0, 767)
 HEADERS = st.sampled_from([(), tuple(range(7, 90)), tuple(range(7, 47))])
 PROMPTS = st.lists(st.lists(TOKEN, min_size=1, max_size=30), min_size=1, max_size=9)
